@@ -1,0 +1,1 @@
+"""A local, single-process emulator of Telnyx Video Rooms."""

@@ -1,0 +1,1 @@
+"""Everything under /_emulator/."""

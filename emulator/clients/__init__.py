@@ -1,0 +1,1 @@
+"""Synthetic participants, real to the wire."""

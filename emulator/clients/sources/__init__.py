@@ -1,0 +1,1 @@
+"""What a synthetic participant's camera and microphone deliver."""

@@ -1,0 +1,1 @@
+"""One live session at work: joins rooms to media."""

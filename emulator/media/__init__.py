@@ -1,0 +1,1 @@
+"""The media plane: ICE, DTLS-SRTP, RTP, audio. Knows no rooms."""

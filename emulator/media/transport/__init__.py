@@ -1,0 +1,1 @@
+"""One UDP socket, many peers: STUN, DTLS, SRTP."""

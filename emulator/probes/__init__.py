@@ -1,0 +1,1 @@
+"""Media that identifies itself: test cards and tones, writer and reader together."""

@@ -1,0 +1,1 @@
+"""The domain: rooms, sessions, participants, streams; no I/O, never awaits."""

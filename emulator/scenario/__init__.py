@@ -1,0 +1,1 @@
+"""Meetings on a timeline, read from YAML."""

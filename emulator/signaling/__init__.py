@@ -1,0 +1,1 @@
+"""The Janus protocol as the official SDK speaks it."""

@@ -1,0 +1,1 @@
+"""Wire formats as dataclasses: parse and serialise, nothing else."""
