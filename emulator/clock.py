@@ -1,7 +1,8 @@
 """Time, passed in: the account's clock and the process's monotonic one.
 
 Two kinds of time must never be mixed (design.md, "Accounts, ids, clocks"): what the *account* believes (resource times,
-token expiry) comes from a `Clock`; what *packets and sockets* live by comes from a monotonic callable such as `loop.time`.
+token expiry) comes from a `Clock`; what *packets and sockets* live by comes from a monotonic callable such as
+`loop.time`.
 """
 
 from __future__ import annotations

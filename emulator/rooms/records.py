@@ -89,6 +89,8 @@ class Records:
         session.updated_at = at
         if event.participant_id not in session.participant_ids:
             session.participant_ids.append(event.participant_id)
+        # Coming back moves a participant to the end: insertion order stays order of joining.
+        self.participants.pop(event.participant_id, None)
         self.participants[event.participant_id] = Participant(
             id=event.participant_id,
             session_id=event.session_id,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +24,9 @@ USER_PREFIX = "telnyx:users:"
 MAX_TOKEN_CHARS = 8192
 
 TokenType = Literal["access", "refresh"]
+
+# RFC 7515 7.1: three base64url parts without padding. PyJWT's decoder also takes padding and the other alphabet.
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,16 @@ class TokenMint:
             raise TokenRefused("The token is missing or no string.")
         if len(token) > MAX_TOKEN_CHARS:
             raise TokenRefused(f"The token is longer than {MAX_TOKEN_CHARS} characters.")
+        if not _COMPACT.fullmatch(token):
+            raise TokenRefused("The token is not three base64url parts joined by dots.")
         try:
             decoded = self._jws.decode_complete(token, self._public, algorithms=[ALGORITHM])
             claims = json.loads(decoded["payload"])
         except (jwt.PyJWTError, ValueError) as error:
             raise TokenRefused(f"The token does not verify: {error}") from error
+        if base64.urlsafe_b64encode(decoded["signature"]).rstrip(b"=").decode() != token.rpartition(".")[2]:
+            # The last character of a signature has spare bits: one token must not have several spellings.
+            raise TokenRefused("The token's signature is not encoded as it should be.")
         if decoded["header"].get("typ") != "JWT":
             raise TokenRefused("The token's header has no typ JWT.")
         return _grant(claims, token_type)

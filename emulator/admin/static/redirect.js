@@ -6,7 +6,7 @@
  * leaves everything else alone: other addresses, subprotocols, constants, instanceof, subclasses.
  *
  * Load it as a classic script, before the application:
- *   <script src="http://127.0.0.1:8900/_emulator/redirect.js"></script>
+ *   <script src="http://127.0.0.1:8900/_emulator/redirect.js">
  * or evaluate its text before any page script (Playwright: add_init_script).
  *
  * Where the sockets go, first hit wins:
@@ -73,8 +73,9 @@
   const NativeWebSocket = window.WebSocket;
   // A proxy, not a subclass: constants, prototype, name and instanceof stay the very same objects.
   const RedirectedWebSocket = new Proxy(NativeWebSocket, {
-    construct(native, [address, ...rest], newTarget) {
-      return Reflect.construct(native, [redirect(address), ...rest], newTarget);
+    construct(native, args, newTarget) {
+      const [address, ...rest] = args;
+      return Reflect.construct(native, args.length ? [redirect(address), ...rest] : args, newTarget);
     },
   });
   NativeWebSocket.prototype.constructor = RedirectedWebSocket;

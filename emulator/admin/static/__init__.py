@@ -1,0 +1,1 @@
+"""Files served under /_emulator/ as they are."""

@@ -1,0 +1,33 @@
+"""One authenticated request on its way to an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from emulator.api.parameters import Parameters
+from emulator.rooms.account import Account
+from emulator.rooms.queries import PageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    request: web.Request
+    account: Account
+    lenient_pages: bool
+
+    @property
+    def parameters(self) -> Parameters:
+        return Parameters.of(self.request)
+
+    def page(self, parameters: Parameters) -> PageRequest:
+        """Raises BadQuery."""
+        return parameters.page(lenient=self.lenient_pages)
+
+    def path_id(self, name: str) -> str:
+        return self.request.match_info[name]
+
+
+Operation = Callable[[Call], Awaitable[web.Response]]

@@ -1,0 +1,118 @@
+"""The edge of the REST surface: every error becomes the envelope, every answer gets its headers.
+
+A middleware of the root application, since only there are unknown paths and wrong methods seen.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from emulator.api.errors import ApiError, answer_error, from_domain
+from emulator.rooms.errors import DomainError
+from emulator.wire import rest
+
+log = logging.getLogger("emulator.api")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID = "x-request-id"
+RATE_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("rate_headers", dict)
+"""Set by an operation whose account is rate limited; they belong on refusals, too."""
+
+# Other surfaces of the same application: administration, probes, signaling. A room id is never the word "rooms".
+_OTHER_SURFACES = re.compile(r"/(?:_emulator(?:/.*)?|livez|readyz|(?!rooms/)[^/]+/janus/?)", re.DOTALL)
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_SANE_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,63}", re.ASCII)
+_PREFLIGHT_SECS = "600"
+
+
+def is_rest_path(path: str) -> bool:
+    return _OTHER_SURFACES.fullmatch(path) is None
+
+
+class Edge:
+    """`new_request_id` makes the ids of requests that bring none."""
+
+    def __init__(self, new_request_id: Callable[[], str]) -> None:
+        self._new_request_id = new_request_id
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not is_rest_path(request.path):
+            return await handler(request)
+        response = await self._answer(request, handler)
+        if not response.prepared:  # a stream has sent its headers already
+            self._add_headers(request, response)
+        return response
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == hdrs.METH_OPTIONS:
+            return _options(request)
+        try:
+            return await handler(request)
+        except ApiError as error:
+            return answer_error(error)
+        except DomainError as error:
+            return answer_error(from_domain(error))
+        except web.HTTPException as error:
+            if error.status < 400:  # a redirect is an answer, not an error
+                raise
+            return answer_error(_from_http(request, error))
+        except Exception:
+            # The outermost place: nobody above could answer. The suite fails on this log line.
+            log.exception("%s %s failed", request.method, request.path)
+            return answer_error(ApiError(500, rest.UNEXPECTED))
+
+    def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        given = request.headers.get(REQUEST_ID)
+        headers[REQUEST_ID] = given if given and _SANE_REQUEST_ID.fullmatch(given) else self._new_request_id()
+        # Pages call the token refresh themselves, from any origin.
+        headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+        headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "*"
+        rate = request.get(RATE_HEADERS)
+        if rate is not None:
+            headers.update(rate)
+
+
+def _from_http(request: web.Request, error: web.HTTPException) -> ApiError:
+    """aiohttp's own refusals: unknown path (R-8), wrong method (R-9), and whatever else it finds."""
+    if isinstance(error, web.HTTPNotFound):
+        return ApiError(404, rest.NOT_FOUND)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return ApiError(
+            405,
+            rest.BAD_REQUEST,
+            f"{request.method} is not allowed on {request.path}; allowed: {allowed}.",
+            headers={hdrs.ALLOW: allowed},
+        )
+    code = rest.UNEXPECTED if error.status >= 500 else rest.BAD_REQUEST
+    return ApiError(error.status, code, error.text or error.reason)
+
+
+def _options(request: web.Request) -> web.Response:
+    """A browser's preflight, or a plain question for the methods of a path."""
+    refusal = request.match_info.http_exception
+    if isinstance(refusal, web.HTTPNotFound):
+        return answer_error(ApiError(404, rest.NOT_FOUND))
+    methods = refusal.allowed_methods if isinstance(refusal, web.HTTPMethodNotAllowed) else {hdrs.METH_OPTIONS}
+    allowed = ", ".join(sorted(methods))
+    # A "*" would not cover authorization (Fetch standard), so the wanted names are repeated.
+    wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
+    names = ["authorization", "content-type", REQUEST_ID]
+    if _SANE_HEADER_NAMES.fullmatch(wanted):
+        names += [name for part in wanted.split(",") if (name := part.strip().lower()) not in names]
+    return web.Response(
+        status=204,
+        headers={
+            hdrs.ALLOW: allowed,
+            hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
+            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join(names),
+            hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECS,
+        },
+    )

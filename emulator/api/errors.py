@@ -1,0 +1,117 @@
+"""What the REST surface refuses, and how refusals of the domain look on the wire (rest-and-webhooks.md 1.2).
+
+ApiError                one status, one error object
+├── Unauthenticated     401: no key, another scheme, an unknown key
+├── Forbidden           403
+├── MalformedJson       400: the body is no JSON
+├── BadBody             422, names the place in the body
+├── BadQuery            422, names the query parameter
+├── BodyTooLarge        413
+├── RateLimited         429
+└── NotAvailable        501: an operation this version does not have
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from emulator.rooms.errors import DomainError, Duplicate, Invalid, Missing, NotFound, TokenRefused
+from emulator.wire import rest
+
+
+class ApiError(Exception):
+    """`detail` None means the generic text of `code`."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str | None = None,
+        *,
+        pointer: str | None = None,
+        parameter: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or rest.GENERIC_ERRORS[code][1])
+        self.status = status
+        self.headers = headers
+        self.error = rest.error_object(code, detail, pointer=pointer, parameter=parameter)
+
+
+class Unauthenticated(ApiError):
+    """The generic body unless there is more to say (1.1)."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(401, rest.AUTHENTICATION_FAILED, detail)
+
+
+class Forbidden(ApiError):
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(403, rest.AUTHORIZATION_FAILED, detail)
+
+
+class MalformedJson(ApiError):
+    def __init__(self, detail: str) -> None:
+        super().__init__(400, rest.INVALID_JSON, detail)
+
+
+class BadBody(ApiError):
+    def __init__(self, pointer: str, detail: str, *, code: str = rest.BAD_REQUEST) -> None:
+        super().__init__(422, code, detail, pointer=pointer)
+
+
+class BadQuery(ApiError):
+    def __init__(self, parameter: str, detail: str) -> None:
+        super().__init__(422, rest.BAD_REQUEST, detail, parameter=parameter)
+
+
+class BodyTooLarge(ApiError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, rest.BAD_REQUEST, f"The request body is longer than {limit} bytes.")
+
+
+class RateLimited(ApiError):
+    def __init__(self) -> None:
+        super().__init__(429, rest.TOO_MANY_REQUESTS)
+
+
+class NotAvailable(ApiError):
+    """SDKs retry 5xx answers unless told not to (1.3); here that would only hide the message for seconds."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            501,
+            rest.UNEXPECTED,
+            f"This version of the emulator does not have {what} yet.",
+            headers={"x-should-retry": "false"},
+        )
+
+
+def from_domain(error: DomainError) -> ApiError:
+    """The wire form of a refused command or query; the domain's texts are fit for users."""
+    match error:
+        case NotFound():
+            return ApiError(404, rest.NOT_FOUND, str(error))
+        case Missing():
+            return BadBody(f"/{error.field}", str(error), code=rest.MISSING_PARAMETER)
+        case Duplicate():
+            return BadBody(f"/{error.field}", str(error), code=rest.DUPLICATE)
+        case Invalid():
+            return BadBody(f"/{error.field}", str(error))
+        case TokenRefused():
+            return Forbidden(str(error))
+        case _:  # SessionOver, RoomFull, Conflict: the request contradicts the state
+            return ApiError(422, rest.BAD_REQUEST, str(error))
+
+
+def answer_error(error: ApiError) -> web.Response:
+    response = web.Response(
+        status=error.status,
+        body=rest.encode(rest.error_body(error.status, error.error)),
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )
+    if error.headers:
+        response.headers.update(error.headers)
+    return response

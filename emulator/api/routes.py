@@ -1,0 +1,123 @@
+"""The REST surface as one readable table, and the object that puts it on an application."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from emulator.api import participants, rooms, sessions, unavailable
+from emulator.api.auth import Access
+from emulator.api.call import Call, Operation
+from emulator.api.edge import RATE_HEADERS, Edge, Handler
+from emulator.api.errors import RateLimited
+from emulator.api.rate_limit import RateLimit, RateLimiter
+from emulator.api.tokens import Tokens
+from emulator.clock import monotonic
+from emulator.rooms.account import Account
+from emulator.rooms.accounts import Accounts
+from emulator.rooms.tokens import TokenMint
+
+PREFIXES = ("/v2", "")
+"""Official SDKs are given a base URL with or without the version (R-1)."""
+
+_ROOM = "/rooms/{room_id}"
+_SESSION = "/room_sessions/{room_session_id}"
+_RECORDING = "/room_recordings/{room_recording_id}"
+_COMPOSITION = "/room_compositions/{room_composition_id}"
+
+
+class RestApi:
+    """The REST API over the domain (rest-and-webhooks.md, sections 1 to 4).
+
+    `require_key_for_actions` refuses session actions without a key, which the public document allows;
+    `lenient_pages` takes page values out of range as the defaults (R-44); `rate_limit` is off unless given (R-24).
+    Put `error_middleware` on the root application: it also sees paths and methods that match nothing here.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        mint: TokenMint,
+        *,
+        require_key_for_actions: bool = False,
+        lenient_pages: bool = False,
+        rate_limit: RateLimit | None = None,
+        monotonic: Callable[[], float] = monotonic,
+        new_request_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self._access = Access(accounts, require_key_for_actions=require_key_for_actions)
+        self._tokens = Tokens(accounts, mint)
+        self._lenient_pages = lenient_pages
+        self._limiter = RateLimiter(rate_limit, monotonic) if rate_limit else None
+        self._edge = Edge(new_request_id)
+
+    @property
+    def error_middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+        return self._edge.middleware
+
+    def add_routes(self, app: web.Application, *, prefixes: Sequence[str] = PREFIXES) -> None:
+        """Register every operation of section 2 under each prefix."""
+        for prefix in prefixes:
+            app.add_routes(web.route(method, prefix + path, handler) for method, path, handler in self._table())
+
+    def _table(self) -> list[tuple[str, str, Handler]]:
+        keyed, action = self._keyed, self._session_action
+        return [
+            ("GET", "/rooms", keyed(rooms.list_all)),
+            ("POST", "/rooms", keyed(rooms.create)),
+            ("GET", _ROOM, keyed(rooms.get)),
+            ("PATCH", _ROOM, keyed(rooms.update)),
+            ("DELETE", _ROOM, keyed(rooms.delete)),
+            ("POST", _ROOM + "/actions/generate_join_client_token", keyed(self._tokens.generate)),
+            ("POST", _ROOM + "/actions/refresh_client_token", self._refresh),
+            ("GET", _ROOM + "/sessions", keyed(sessions.list_of_room)),
+            ("GET", "/room_sessions", keyed(sessions.list_all)),
+            ("GET", _SESSION, keyed(sessions.get)),
+            ("POST", _SESSION + "/actions/end", action(sessions.end)),
+            ("POST", _SESSION + "/actions/kick", action(sessions.kick)),
+            ("POST", _SESSION + "/actions/mute", action(sessions.mute)),
+            ("POST", _SESSION + "/actions/unmute", action(sessions.unmute)),
+            ("GET", _SESSION + "/participants", keyed(participants.list_of_session)),
+            ("GET", "/room_participants", keyed(participants.list_all)),
+            ("GET", "/room_participants/{room_participant_id}", keyed(participants.get)),
+            ("GET", "/room_recordings", keyed(unavailable.recordings)),
+            ("DELETE", "/room_recordings", keyed(unavailable.recordings)),
+            ("GET", _RECORDING, keyed(unavailable.recordings)),
+            ("DELETE", _RECORDING, keyed(unavailable.recordings)),
+            ("GET", "/room_compositions", keyed(unavailable.compositions)),
+            ("POST", "/room_compositions", keyed(unavailable.compositions)),
+            ("GET", _COMPOSITION, keyed(unavailable.compositions)),
+            ("DELETE", _COMPOSITION, keyed(unavailable.compositions)),
+        ]
+
+    def _keyed(self, operation: Operation) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._run(operation, request, self._access.by_key(request))
+
+        return handle
+
+    def _session_action(self, operation: Operation) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            account = self._access.by_session(request, request.match_info["room_session_id"])
+            return await self._run(operation, request, account)
+
+        return handle
+
+    async def _run(self, operation: Operation, request: web.Request, account: Account) -> web.Response:
+        self._charge(request, account)
+        return await operation(Call(request, account, self._lenient_pages))
+
+    async def _refresh(self, request: web.Request) -> web.StreamResponse:
+        caller = self._access.by_key_if_any(request)
+        return await self._tokens.refresh(request, caller, lambda account: self._charge(request, account))
+
+    def _charge(self, request: web.Request, account: Account) -> None:
+        """Raises RateLimited."""
+        if self._limiter is None:
+            return
+        allowance = self._limiter.take(account.id)
+        request[RATE_HEADERS] = allowance.headers()
+        if allowance.exceeded:
+            raise RateLimited

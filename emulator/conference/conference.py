@@ -1,0 +1,298 @@
+"""One live session at work: joins what the domain decides to the packets that flow."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, replace
+
+from emulator.conference.legs import (
+    MixerLeg,
+    PublisherLeg,
+    SubscriberLeg,
+    audio_level_id,
+    codec_name,
+    make_sender,
+    mid_extensions,
+    payload_formats,
+)
+from emulator.conference.mix import Mix
+from emulator.media.rtp.forwarding import Feed, Subscription
+from emulator.media.transport.answer import accept_answer, make_answer
+from emulator.media.transport.errors import NegotiationError
+from emulator.media.transport.negotiation import (
+    H264,
+    MIX_POLICY,
+    OPUS,
+    PUBLISHER_POLICY,
+    VP8,
+    LocalSource,
+    Negotiated,
+)
+from emulator.media.transport.offer import OfferedMedia, make_offer
+from emulator.media.transport.parameters import PeerRole
+from emulator.media.transport.peer import Peer, PeerState
+from emulator.media.transport.udp import MediaSocket
+from emulator.rooms.account import Account
+from emulator.wire.sdp import Direction, SessionDescription
+
+MIX_BITRATE = 64_000
+"""What a mixer leg may send us, in bit/s: one Opus stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publisher is answered with."""
+
+    answer: str
+    audio_codec: str | None
+    video_codec: str | None
+
+
+class UnknownFeed(NegotiationError):
+    """A subscription to a stream that has no connection."""
+
+
+class Conference:
+    """Legs and feeds of one session. Legs are keyed by the id of the Janus handle that owns them."""
+
+    def __init__(
+        self, account: Account, *, socket: MediaSocket, loop: asyncio.AbstractEventLoop, rng: random.Random
+    ) -> None:
+        self._account = account
+        self._socket = socket
+        self._loop = loop
+        self._rng = rng
+        self._publishers: dict[int, PublisherLeg] = {}
+        self._subscribers: dict[int, SubscriberLeg] = {}
+        self._mixers: dict[int, MixerLeg] = {}
+        self._mix = Mix(loop)
+
+    # -- publishers -----------------------------------------------------------------------------------------------
+
+    def open_publisher(
+        self, handle_id: int, participant_id: str, stream_id: str, offer: str, *, bitrate: int
+    ) -> Published:
+        """Answer a publisher's offer. The stream is announced once the connection is up.
+
+        `bitrate` in bit/s caps what the publisher is allowed to send (REMB). Raises SdpError, NegotiationError.
+        """
+        peer = self._socket.create_peer(PeerRole.SERVER)
+        try:
+            answer, negotiated = make_answer(offer, peer.local, PUBLISHER_POLICY)
+        except Exception:
+            peer.close()
+            raise
+        feed = Feed(
+            send_rtcp=peer.send_rtcp,
+            clock=self._loop.time,
+            random=self._rng,
+            formats=payload_formats(negotiated),
+            bitrate=bitrate,
+            audio_level_id=audio_level_id(negotiated),
+        )
+        participant = self._account.participant(participant_id)
+        feed.audio_gate_open = not participant.muted
+        peer.on_rtp = feed.receive_rtp
+        peer.on_rtcp = feed.receive_rtcp
+        peer.on_connected = lambda: self._account.announce_stream(participant_id, stream_id)
+        # A publisher whose connection fails is unpublished; the person stays (T-35).
+        peer.on_closed = lambda reason: self._account.unpublish(participant_id, stream_id)
+        self._publishers[handle_id] = PublisherLeg(
+            participant_id, participant.connection, stream_id, peer, feed, negotiated
+        )
+        peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
+        return Published(answer, codec_name(negotiated, "audio"), codec_name(negotiated, "video"))
+
+    def set_bitrate(self, stream_id: str, bitrate: int) -> None:
+        for leg in self._publishers.values():
+            if leg.stream_id == stream_id:
+                leg.feed.set_bitrate(bitrate)
+
+    def close_feed(self, stream_id: str) -> None:
+        """The stream is gone; subscribers keep their connections until they detach (S-88)."""
+        for handle_id in [i for i, leg in self._publishers.items() if leg.stream_id == stream_id]:
+            self._publishers.pop(handle_id).close()
+
+    # -- subscribers ----------------------------------------------------------------------------------------------
+
+    def open_subscriber(self, handle_id: int, stream_id: str, *, audio: bool, video: bool) -> str:
+        """The offer for a new subscription: one audio and one video m-line, whatever is relayed (S-82, S-83).
+
+        Raises UnknownFeed.
+        """
+        publisher = next((leg for leg in self._publishers.values() if leg.stream_id == stream_id), None)
+        if publisher is None or publisher.peer.state is not PeerState.CONNECTED:
+            raise UnknownFeed(f"No such feed: the stream {stream_id} has no connection.")
+        peer = self._socket.create_peer(PeerRole.SERVER)
+        # The publisher's own variant of H.264 is what arrives; any other profile in the offer would be a lie.
+        codec = H264 if codec_name(publisher.negotiated, "video") == "h264" else VP8
+        offered: tuple[OfferedMedia, ...] = (
+            OfferedMedia.audio("0", Direction.SENDONLY),
+            OfferedMedia.video("1", Direction.SENDONLY, codecs=(codec,)),
+        )
+        subscription = Subscription(
+            publisher.feed,
+            send_rtp=peer.send_rtp,
+            send_rtcp=peer.send_rtcp,
+            payload_types={"audio": OPUS.payload_type, "video": codec.payload_type},
+            cname=stream_id,
+            random=self._rng,
+            audio=audio,
+            video=video,
+            mids=mid_extensions(offered),
+        )
+        ssrcs = {"audio": subscription.audio_ssrc, "video": subscription.video_ssrc}
+        offered = tuple(
+            replace(
+                media,
+                source=LocalSource(
+                    ssrcs[media.kind], cname=stream_id, stream_id=stream_id, track_id=f"{stream_id}-{media.kind}"
+                ),
+            )
+            for media in offered
+        )
+        leg = SubscriberLeg(stream_id, peer, publisher.feed, subscription, offered)
+        self._subscribers[handle_id] = leg
+        return make_offer(offered, peer.local)
+
+    def start_subscriber(self, handle_id: int, answer: str) -> None:
+        """Media flows once the connection is up. Raises SdpError, NegotiationError, TransportStateError."""
+        leg = self._subscribers.get(handle_id)
+        if leg is None:
+            return  # the feed has gone meanwhile; the client will hear of it and detach
+        negotiated = accept_answer(answer, leg.offered)
+        leg.peer.on_rtcp = leg.subscription.receive_rtcp
+        leg.peer.on_connected = lambda: leg.feed.add(leg.subscription)
+        leg.peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
+        accepted = {media.kind for media in negotiated.media if media.accepted}
+        if "audio" not in accepted:
+            leg.subscription.set_relay(audio=False)
+        if "video" not in accepted:
+            leg.subscription.set_relay(video=False)
+
+    def set_relay(self, handle_id: int, *, audio: bool | None, video: bool | None) -> None:
+        """Stop or resume relaying a kind (S-86)."""
+        leg = self._subscribers.get(handle_id)
+        if leg is not None:
+            leg.subscription.set_relay(audio=audio, video=video)
+
+    # -- the mixed audio ------------------------------------------------------------------------------------------
+
+    def open_mix(self, handle_id: int, participant_id: str, offer: str) -> str:
+        """Answer a mixer leg's offer; its audio is `sendrecv` (S-58). Raises SdpError, NegotiationError."""
+        previous = self._mixers.pop(handle_id, None)
+        if previous is not None:
+            self._close_mixer(handle_id, previous)
+        ssrc = self._rng.randrange(1, 2**32)
+        peer = self._socket.create_peer(PeerRole.SERVER)
+        try:
+            mid = _audio_mid(offer)
+            source = LocalSource(ssrc, cname="mix", stream_id="mix", track_id="mix-audio")
+            answer, negotiated = make_answer(offer, peer.local, replace(MIX_POLICY, sources={mid: source}))
+        except Exception:
+            peer.close()
+            raise
+        leg = self._make_mixer(handle_id, participant_id, peer, negotiated, ssrc)
+        self._mixers[handle_id] = leg
+        peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
+        return answer
+
+    def _make_mixer(
+        self, handle_id: int, participant_id: str, peer: Peer, negotiated: Negotiated, ssrc: int
+    ) -> MixerLeg:
+        (media,) = negotiated.of_kind("audio")
+        participant = self._account.participant(participant_id)
+        inbound = Feed(
+            send_rtcp=peer.send_rtcp,
+            clock=self._loop.time,
+            random=self._rng,
+            formats=payload_formats(negotiated),
+            bitrate=MIX_BITRATE,
+            audio_level_id=audio_level_id(negotiated),
+            on_audio=self._mix.add(handle_id, muted=participant.muted),
+        )
+        sender = None
+        if media.direction.sends:
+            sender = make_sender(peer, media, clock=self._loop.time, rng=self._rng, cname="mix", ssrc=ssrc)
+        leg = MixerLeg(participant_id, participant.connection, peer, inbound, sender)
+
+        def received_rtcp(packet: bytes) -> None:
+            inbound.receive_rtcp(packet)
+            if sender is not None:
+                sender.receive_rtcp(packet)
+
+        def connected() -> None:
+            leg.up = True
+            if sender is not None:
+                self._mix.listen(handle_id, sender)
+
+        def closed(reason: str) -> None:
+            # The person stays: presence follows the socket only (T-35).
+            gone = self._mixers.pop(handle_id, None)
+            if gone is not None:
+                self._close_mixer(handle_id, gone)
+
+        peer.on_rtp = inbound.receive_rtp
+        peer.on_rtcp = received_rtcp
+        peer.on_connected = connected
+        peer.on_closed = closed
+        return leg
+
+    def _close_mixer(self, handle_id: int, leg: MixerLeg) -> None:
+        self._mix.remove(handle_id)
+        leg.close()
+
+    # -- moderation -----------------------------------------------------------------------------------------------
+
+    def set_muted(self, participant_id: str, *, muted: bool) -> None:
+        """A moderator's mute: no audio of this person to subscribers, none into the mix (S-98)."""
+        for publisher in self._publishers.values():
+            if publisher.participant_id == participant_id:
+                publisher.feed.audio_gate_open = not muted
+        for handle_id, mixer in self._mixers.items():
+            if mixer.participant_id == participant_id:
+                self._mix.set_muted(handle_id, muted)
+
+    def drop_participant(self, participant_id: str, connection: str) -> None:
+        """Who has left sends and hears nothing any more, whatever their socket does (S-78 of REST: R-78, S-96)."""
+        for handle_id, mixer in tuple(self._mixers.items()):
+            if mixer.participant_id == participant_id and mixer.connection == connection:
+                del self._mixers[handle_id]
+                self._close_mixer(handle_id, mixer)
+
+    # -- all ------------------------------------------------------------------------------------------------------
+
+    def close_leg(self, handle_id: int) -> None:
+        """The handle is gone; without effect if its leg went before."""
+        publisher = self._publishers.pop(handle_id, None)
+        if publisher is not None:
+            publisher.close()
+        subscriber = self._subscribers.pop(handle_id, None)
+        if subscriber is not None:
+            subscriber.close()
+        mixer = self._mixers.pop(handle_id, None)
+        if mixer is not None:
+            self._close_mixer(handle_id, mixer)
+
+    def control(self, now: float) -> None:
+        """Reports, keyframe retries and the like; every tenth of a second."""
+        for publisher in self._publishers.values():
+            publisher.control(now)
+        for subscriber in self._subscribers.values():
+            subscriber.control(now)
+        for mixer in self._mixers.values():
+            mixer.control(now)
+
+    def close(self) -> None:
+        """The session is over: all its connections close, without any action of the clients (S-22)."""
+        for handle_id in [*self._publishers, *self._subscribers, *self._mixers]:
+            self.close_leg(handle_id)
+        self._mix.close()
+
+
+def _audio_mid(offer: str) -> str:
+    for media in SessionDescription.parse(offer).media:
+        if media.kind == "audio" and media.mid is not None:
+            return media.mid
+    raise NegotiationError("expected an audio m-line with a mid in the offer for the mixed audio")

@@ -1,0 +1,78 @@
+"""All live sessions' conferences, their common ticker, and the events that concern media."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import partial
+
+from emulator.conference.conference import Conference
+from emulator.events import Record
+from emulator.media.transport.udp import MediaSocket
+from emulator.rooms import happenings as h
+from emulator.rooms.account import Account
+
+CONTROL_INTERVAL_SECS = 0.1
+"""How often reports, keyframe retries and the like are looked at."""
+
+
+class Conferences:
+    """Makes a conference when a session needs one and ends it with the session."""
+
+    def __init__(self, socket: MediaSocket, *, loop: asyncio.AbstractEventLoop, rng: random.Random) -> None:
+        self._socket = socket
+        self._loop = loop
+        self._rng = rng
+        self._by_session: dict[tuple[str, str], Conference] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def of(self, account: Account, session_id: str) -> Conference:
+        """The conference of an active session."""
+        key = (account.id, session_id)
+        conference = self._by_session.get(key)
+        if conference is None:
+            conference = Conference(account, socket=self._socket, loop=self._loop, rng=self._rng)
+            self._by_session[key] = conference
+            if self._timer is None:
+                self._tick()
+        return conference
+
+    def watch(self, account: Account) -> None:
+        """Follow this account's events from now on."""
+        account.log.subscribe(partial(self._on_record, account.id))
+
+    def _on_record(self, account_id: str, record: Record) -> None:
+        session_id = getattr(record.event, "session_id", None)
+        conference = self._by_session.get((account_id, session_id)) if session_id else None
+        if conference is None:
+            return
+        match record.event:
+            case h.StreamUnpublished(stream_id=stream_id):
+                conference.close_feed(stream_id)
+            case h.ParticipantMuted(participant_id=participant_id):
+                conference.set_muted(participant_id, muted=True)
+            case h.ParticipantUnmuted(participant_id=participant_id):
+                conference.set_muted(participant_id, muted=False)
+            case h.ParticipantLeft(participant_id=participant_id, connection=connection):
+                conference.drop_participant(participant_id, connection)
+            case h.SessionEnded():
+                del self._by_session[(account_id, record.event.session_id)]
+                conference.close()
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self._by_session:
+            return
+        now = self._loop.time()
+        for conference in self._by_session.values():
+            conference.control(now)
+        self._timer = self._loop.call_later(CONTROL_INTERVAL_SECS, self._tick)
+
+    def close(self) -> None:
+        """The emulator stops."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for conference in self._by_session.values():
+            conference.close()
+        self._by_session.clear()

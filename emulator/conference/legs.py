@@ -1,0 +1,125 @@
+"""The connections of one live session: a publisher's, a subscriber's, a mixer leg's.
+
+Each is keyed by the Janus handle that owns it. A leg owns its peer: closing the leg closes the peer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emulator.media.rtp.formats import Kind, PayloadFormat
+from emulator.media.rtp.forwarding import Feed, Subscription
+from emulator.media.rtp.sender import RtpSender
+from emulator.media.transport.negotiation import AUDIO_LEVEL, MID, Negotiated, NegotiatedMedia
+from emulator.media.transport.offer import OfferedMedia
+from emulator.media.transport.peer import Peer
+
+
+def payload_formats(negotiated: Negotiated) -> dict[int, PayloadFormat]:
+    """Payload type -> format of everything the other end may send."""
+    formats: dict[int, PayloadFormat] = {}
+    for media in negotiated.media:
+        if not media.accepted or media.kind not in ("audio", "video"):
+            continue
+        kind: Kind = "audio" if media.kind == "audio" else "video"
+        for codec in media.codecs:
+            apt = codec.parameter("apt") if codec.name.lower() == "rtx" else None
+            formats[codec.payload_type] = PayloadFormat(
+                kind, codec.name, codec.clock_rate, apt=None if apt is None else int(apt)
+            )
+    return formats
+
+
+def audio_level_id(negotiated: Negotiated) -> int | None:
+    for media in negotiated.of_kind("audio"):
+        return media.extensions.get(AUDIO_LEVEL)
+    return None
+
+
+def codec_name(negotiated: Negotiated, kind: str) -> str | None:
+    for media in negotiated.of_kind(kind):
+        return media.codec.name.lower()
+    return None
+
+
+@dataclass(slots=True)
+class PublisherLeg:
+    participant_id: str
+    connection: str
+    stream_id: str
+    peer: Peer
+    feed: Feed
+    negotiated: Negotiated
+
+    def control(self, now: float) -> None:
+        self.feed.tick(now)
+
+    def close(self) -> None:
+        self.feed.close()
+        self.peer.close()
+
+
+@dataclass(slots=True)
+class SubscriberLeg:
+    stream_id: str
+    peer: Peer
+    feed: Feed
+    subscription: Subscription
+    offered: tuple[OfferedMedia, ...]
+
+    def control(self, now: float) -> None:
+        self.subscription.tick(now)
+
+    def close(self) -> None:
+        self.subscription.close()
+        self.peer.close()
+
+
+@dataclass(slots=True)
+class MixerLeg:
+    """One listener's copy of the mixed audio, and what they say into it."""
+
+    participant_id: str
+    connection: str
+    peer: Peer
+    inbound: Feed
+    sender: RtpSender | None
+    """None for a telephone or client that does not receive."""
+    up: bool = False
+
+    def control(self, now: float) -> None:
+        self.inbound.tick(now)
+        if self.sender is not None:
+            self.sender.tick(now)
+
+    def close(self) -> None:
+        self.inbound.close()
+        if self.sender is not None:
+            self.sender.close()
+        self.peer.close()
+
+
+def mid_extensions(offered: tuple[OfferedMedia, ...]) -> dict[Kind, tuple[int, str]]:
+    """Kind -> (extension id, mid): written on every packet, so that a bundled receiver can tell the m-lines apart."""
+    found: dict[Kind, tuple[int, str]] = {}
+    for media in offered:
+        kind: Kind = "audio" if media.kind == "audio" else "video"
+        found[kind] = (media.extensions[MID], media.mid)
+    return found
+
+
+def make_sender(
+    peer: Peer, media: NegotiatedMedia, *, clock: Callable[[], float], rng: random.Random, cname: str, ssrc: int
+) -> RtpSender:
+    return RtpSender(
+        send_rtp=peer.send_rtp,
+        send_rtcp=peer.send_rtcp,
+        clock=clock,
+        random=rng,
+        payload_type=media.codec.payload_type,
+        clock_rate=media.codec.clock_rate,
+        cname=cname,
+        ssrc=ssrc,
+    )

@@ -1,0 +1,227 @@
+"""One kind of media from one publisher, made into a single timeline that never jumps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.media.rtp.nack import MissingPackets
+from emulator.media.rtp.rtcp import SenderReport
+from emulator.media.rtp.sequence import extend_sequence, timestamp_delta
+from emulator.media.rtp.stats import ReceiveStatistics
+from emulator.media.rtp.timing import PublisherClock, Timeline
+from emulator.media.rtp.vp8 import Vp8Descriptor
+
+
+class MediaPacket:
+    """One accepted packet, ready for all subscriptions.
+
+    `sequence` and `timestamp` are extended and belong to the feed's timeline, not to the publisher's SSRC. `marker` is
+    0x80 or 0. `head` is the VP8 payload descriptor (else empty), `payload` the bytes after it, `vp8` the descriptor.
+    `keyframe`: decoding can start with this packet.
+    """
+
+    __slots__ = ("head", "keyframe", "marker", "payload", "sequence", "timestamp", "vp8")
+
+    def __init__(
+        self,
+        sequence: int,
+        timestamp: int,
+        marker: int,
+        payload: bytes,
+        keyframe: bool = False,
+        head: bytes = b"",
+        vp8: Vp8Descriptor | None = None,
+    ) -> None:
+        self.sequence = sequence
+        self.timestamp = timestamp
+        self.marker = marker
+        self.payload = payload
+        self.keyframe = keyframe
+        self.head = head
+        self.vp8 = vp8
+
+
+@dataclass(frozen=True, slots=True)
+class InboundStats:
+    """What came from the publisher of one kind, over all of its SSRCs.
+
+    `bytes` are payload bytes, `jitter` is in seconds (RFC 3550 A.8) and, like `lost`, of the SSRC in use. `duplicates`
+    were dropped. `sources` counts SSRCs and restarts. `missing` are being asked for.
+    """
+
+    ssrc: int | None
+    packets: int
+    bytes: int
+    lost: int
+    jitter: float
+    duplicates: int
+    sources: int
+    missing: int
+
+
+class InboundTrack:
+    """Follows the publisher's SSRC of one kind through restarts, and maps its numbers to the feed's timeline.
+
+    A new SSRC, a jump in sequence numbers or a jump in timestamps begins a new segment. The first packet of a segment
+    gets the sequence number after the highest so far, and a timestamp as far on as time has passed.
+    """
+
+    JUMP_SECONDS = 5.0  # timestamps may differ this much from the time between two arrivals
+    SILENCE_SECONDS = 1.0  # after this long a former SSRC may come back; before, its packets are stragglers
+    MAX_FORMER = 8
+    _SEEN = 1024  # a power of two, more than ReceiveStatistics.MAX_MISORDER
+
+    __slots__ = (
+        "_arrival",
+        "_clock",
+        "_first",
+        "_former",
+        "_highest_timestamp",
+        "_restarts",
+        "_seen",
+        "_sequence_offset",
+        "_source_timestamp",
+        "bytes",
+        "clock_rate",
+        "duplicates",
+        "highest",
+        "missing",
+        "nacks",
+        "packets",
+        "sources",
+        "statistics",
+        "timeline",
+    )
+
+    def __init__(self, clock_rate: int, clock: PublisherClock, *, nacks: bool) -> None:
+        self.clock_rate = clock_rate
+        self.nacks = nacks  # whether gaps are to be asked for
+        self.missing = MissingPackets()
+        self.timeline = Timeline(clock_rate)
+        self.statistics: ReceiveStatistics | None = None  # of the SSRC in use
+        self.sources = 0  # rises whenever decoding has to begin anew: another SSRC, or sequence numbers restarted
+        self.packets = 0
+        self.bytes = 0
+        self.duplicates = 0  # duplicates and stragglers, dropped
+        self.highest = -1  # sequence number in the feed's timeline
+        self._clock = clock
+        self._former: dict[int, None] = {}  # earlier SSRCs, oldest first
+        self._seen = [-1] * self._SEEN
+        self._restarts = 0
+        self._first = 0  # first sequence number of the segment, in the feed's timeline
+        self._sequence_offset = 0
+        self._highest_timestamp = 0  # in the feed's timeline, of packet `highest`
+        self._source_timestamp = 0  # the same as the publisher wrote it
+        self._arrival = 0.0  # when packet `highest` came
+
+    @property
+    def ssrc(self) -> int | None:
+        return None if self.statistics is None else self.statistics.ssrc
+
+    def accept(
+        self, ssrc: int, sequence: int, timestamp: int, size: int, now: float, *, repaired: bool = False
+    ) -> tuple[int, int] | None:
+        """Count a packet. Its sequence number and timestamp on the feed's timeline, None if it is to be dropped.
+
+        `repaired`: it came on the retransmission stream, and so stays out of the loss statistics (RFC 4588 section 6).
+        """
+        statistics = self.statistics
+        if statistics is None or statistics.ssrc != ssrc:
+            if statistics is not None and ssrc in self._former and now - self._arrival < self.SILENCE_SECONDS:
+                self.duplicates += 1
+                return None
+            statistics = self._switch(ssrc)
+        extended = (
+            extend_sequence(sequence, statistics.highest) if repaired else statistics.receive(sequence, timestamp, now)
+        )
+        if extended is None:
+            return None
+        if statistics.restarts != self._restarts:
+            self._begin(extended, timestamp, now)
+        number = extended + self._sequence_offset
+        slot = number & 1023
+        if number < self._first or self._seen[slot] >= number:
+            self.duplicates += 1
+            return None
+        self._seen[slot] = number
+        self.packets += 1
+        self.bytes += size
+        if number > self.highest:
+            elapsed = now - self._arrival
+            step = timestamp_delta(timestamp, self._source_timestamp)
+            if abs(step / self.clock_rate - elapsed) > self.JUMP_SECONDS and number != self._first:
+                # Stragglers from before the jump would get absurd timestamps: the segment ends here.
+                self._first = number
+                self._rebase_timestamps(timestamp, now)
+                self.missing.reset()
+                step = 0
+            elif self.nacks and number > self.highest + 1:
+                self.missing.gap(self.highest + 1, number, now)
+            self.highest = number
+            self._arrival = now
+            self._source_timestamp = timestamp
+            self._highest_timestamp += step
+            mapped = self._highest_timestamp
+            self.timeline.packet(mapped, now)
+        else:
+            mapped = self._highest_timestamp + timestamp_delta(timestamp, self._source_timestamp)
+            if self.nacks:
+                self.missing.received(number)
+        return number, mapped
+
+    def source_sequences(self, numbers: list[int]) -> list[int]:
+        """The publisher's 16-bit sequence numbers of packets on the feed's timeline."""
+        return [(number - self._sequence_offset) & 0xFFFF for number in numbers]
+
+    def _switch(self, ssrc: int) -> ReceiveStatistics:
+        if self.statistics is not None:
+            self._former[self.statistics.ssrc] = None
+            if len(self._former) > self.MAX_FORMER:
+                del self._former[next(iter(self._former))]
+        self._former.pop(ssrc, None)
+        self.statistics = ReceiveStatistics(ssrc, self.clock_rate)
+        self._restarts = -1  # makes the first packet begin a segment
+        return self.statistics
+
+    def _begin(self, extended: int, timestamp: int, now: float) -> None:
+        """A segment begins with this packet of the publisher."""
+        assert self.statistics is not None
+        self._restarts = self.statistics.restarts
+        self.sources += 1
+        self.missing.reset()
+        if self.highest < 0:
+            self.highest = extended - 1
+            self._highest_timestamp = timestamp
+            self._source_timestamp = timestamp
+        else:
+            self._rebase_timestamps(timestamp, now)
+        self._first = self.highest + 1
+        self._sequence_offset = self._first - extended
+
+    def _rebase_timestamps(self, timestamp: int, now: float) -> None:
+        """Let `timestamp` follow the highest one by the time that has passed."""
+        passed = round(max(0.0, now - self._arrival) * self.clock_rate)
+        self._highest_timestamp += max(1, passed)
+        self._source_timestamp = timestamp
+        self.timeline.reset()
+
+    def sender_report(self, report: SenderReport, now: float) -> None:
+        """The publisher's sender report for the SSRC in use."""
+        assert self.statistics is not None
+        self.statistics.sender_report(report.ntp, now)
+        self._clock.observe(report.ntp, now)
+        timestamp = self._highest_timestamp + timestamp_delta(report.rtp_timestamp, self._source_timestamp)
+        self.timeline.report(timestamp, self._clock.local_time(report.ntp))
+
+    def stats(self) -> InboundStats:
+        statistics = self.statistics
+        return InboundStats(
+            ssrc=self.ssrc,
+            packets=self.packets,
+            bytes=self.bytes,
+            lost=0 if statistics is None else statistics.lost,
+            jitter=0.0 if statistics is None else statistics.jitter / self.clock_rate,
+            duplicates=self.duplicates,
+            sources=self.sources,
+            missing=len(self.missing),
+        )

@@ -1,0 +1,276 @@
+"""One kind of media to one subscriber: rewriting, starting at keyframes, sending again, sender reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from emulator.media.rtp.header import HEADER
+from emulator.media.rtp.inbound import MediaPacket
+from emulator.media.rtp.nack import SentPackets
+from emulator.media.rtp.rtcp import ReportBlock, SenderReport
+from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundStats:
+    """What was sent of one kind, and what the receiver last said about it.
+
+    `bytes` are payload bytes. `resent` and `not_resent` count packets asked for by NACK. `fraction_lost` is 0 to 1,
+    `jitter` in clock ticks, `round_trip` in seconds, each None before the first receiver report that tells it.
+    """
+
+    ssrc: int
+    packets: int
+    bytes: int
+    resent: int
+    not_resent: int
+    keyframe_requests: int
+    waiting_for_keyframe: bool
+    fraction_lost: float | None
+    cumulative_lost: int | None
+    jitter: int | None
+    round_trip: float | None
+
+
+class OutboundTrack:
+    """Rewrites a feed's packets for one subscriber.
+
+    Sequence numbers are continuous over pauses: a restart on a running SRTP session would look like a replay. Video
+    starts and resumes at keyframes only. Timestamps follow the feed's timeline at a fixed distance.
+    """
+
+    BURST_STEP_SECONDS = 0.001  # between the frames of a cached keyframe group when it is sent at once
+
+    __slots__ = (
+        "_burst_end",
+        "_burst_timestamps",
+        "_extension",
+        "_first",
+        "_first_byte",
+        "_flowing",
+        "_highest",
+        "_highest_timestamp",
+        "_needs_keyframe",
+        "_payload_type",
+        "_picture_offset",
+        "_picture_sent",
+        "_renumber",
+        "_report",
+        "_send",
+        "_sent",
+        "_sequence_offset",
+        "_started",
+        "_timestamp_offset",
+        "_tl0_offset",
+        "_tl0_sent",
+        "bytes",
+        "clock_rate",
+        "keyframe_requests",
+        "not_resent",
+        "packets",
+        "paused",
+        "resent",
+        "round_trip",
+        "ssrc",
+    )
+
+    def __init__(
+        self,
+        *,
+        send: Callable[[bytes], object],
+        payload_type: int,
+        clock_rate: int,
+        ssrc: int,
+        random: Random,
+        needs_keyframe: bool,
+        extension: bytes = b"",
+    ) -> None:
+        if not 0 <= payload_type <= 127:
+            raise ValueError(f"payload types go from 0 to 127, got {payload_type}")
+        self.ssrc = ssrc
+        self.clock_rate = clock_rate
+        self.paused = False
+        self.packets = 0
+        self.bytes = 0
+        self.resent = 0
+        self.not_resent = 0
+        self.keyframe_requests = 0
+        self.round_trip: float | None = None
+        self._send = send
+        self._payload_type = payload_type
+        self._needs_keyframe = needs_keyframe
+        self._extension = extension
+        self._first_byte = 0x90 if extension else 0x80
+        self._sent = SentPackets()
+        self._report: ReportBlock | None = None
+        self._flowing = False
+        self._started = False
+        # Below 2^15, so that losing the first packets cannot confuse the receiver's SRTP index (RFC 3711 3.3.1).
+        # One cycle up, so that extended numbers never get negative.
+        self._highest = (1 << 16) + random.getrandbits(15)
+        self._sequence_offset = 0
+        self._first = 0  # in the feed's numbers: what comes before it was not meant for this subscriber
+        self._timestamp_offset = random.getrandbits(32)
+        self._highest_timestamp = 0
+        self._burst_end = -1
+        self._burst_timestamps: dict[int, int] = {}
+        self._renumber = False
+        self._picture_offset = 0
+        self._picture_sent: int | None = None
+        self._tl0_offset = 0
+        self._tl0_sent: int | None = None
+
+    @property
+    def waiting_for_keyframe(self) -> bool:
+        return self._needs_keyframe and not self._flowing and not self.paused
+
+    def interrupt(self) -> None:
+        """What comes next does not follow what was sent (a pause, a gate, another source)."""
+        self._flowing = False
+
+    def forward(self, packet: MediaPacket) -> None:
+        """Rewrite and send one packet. The hot path."""
+        marker = packet.marker
+        sequence = packet.sequence
+        if not self._flowing:
+            if self.paused or self._needs_keyframe:
+                return
+            self._begin(packet, packet.timestamp)
+            marker = 0x80  # RFC 7587 4.2 and RFC 3551 4.1: the first packet after silence is marked
+        elif sequence < self._first:
+            return
+        head = packet.head
+        if self._renumber and packet.vp8 is not None:
+            head = self._renumbered(packet)
+        timestamp = packet.timestamp + self._timestamp_offset
+        if sequence <= self._burst_end:
+            timestamp = self._burst_timestamps.get(packet.timestamp, timestamp)
+        sequence += self._sequence_offset
+        head = (
+            HEADER.pack(
+                self._first_byte,
+                self._payload_type | marker,
+                sequence & 0xFFFF,
+                timestamp & 0xFFFFFFFF,
+                self.ssrc,
+            )
+            + self._extension
+            + head
+        )
+        payload = packet.payload
+        self._sent.put(sequence, head, payload)
+        self.packets += 1
+        self.bytes += len(packet.head) + len(payload)
+        if sequence > self._highest:
+            self._highest = sequence
+            self._highest_timestamp = timestamp
+            vp8 = packet.vp8
+            if vp8 is not None:
+                self._picture_sent = vp8.picture_id
+                self._tl0_sent = vp8.tl0picidx
+        self._send(head + payload)
+
+    def start(self, group: Sequence[MediaPacket]) -> None:
+        """Start video with a keyframe and what has followed it; the rest comes through `forward`.
+
+        Frames older than the newest are moved close together in time: they are there to be decoded, not to be watched,
+        and the receiver shall not believe that packets take seconds to arrive.
+        """
+        if self.paused or not group:
+            return
+        newest = max(packet.timestamp for packet in group)
+        older = sorted({packet.timestamp for packet in group} - {newest})
+        step = max(1, int(self.BURST_STEP_SECONDS * self.clock_rate))
+        if len(group) <= group[-1].sequence - group[0].sequence:
+            older = []  # with holes still to be filled, the order of late frames would suffer
+        # Squeeze, never stretch.
+        positions = [max(timestamp, newest - step * (len(older) - index)) for index, timestamp in enumerate(older)]
+        self._begin(group[0], positions[0] if positions else newest)
+        offset = self._timestamp_offset
+        self._burst_timestamps = {
+            timestamp: position + offset for timestamp, position in zip(older, positions, strict=True)
+        }
+        self._burst_end = group[-1].sequence if older else -1
+        for packet in group:
+            self.forward(packet)
+
+    def _begin(self, packet: MediaPacket, timestamp: int) -> None:
+        """Continue the numbers sent so far with this packet, whose timestamp will be sent as `timestamp`."""
+        self._flowing = True
+        self._first = packet.sequence
+        self._sequence_offset = self._highest + 1 - packet.sequence
+        if self._started:
+            # Time never stands still or goes back, even if a group is sent again after a very short pause.
+            behind = self._highest_timestamp + 1 - (timestamp + self._timestamp_offset)
+            self._timestamp_offset += max(0, behind)
+        self._started = True
+        self._burst_end = -1
+        vp8 = packet.vp8
+        if vp8 is not None:
+            self._begin_pictures(vp8.picture_id, vp8.tl0picidx)
+
+    def _begin_pictures(self, picture_id: int | None, tl0picidx: int | None) -> None:
+        """Let the picture id and TL0PICIDX follow those sent so far (RFC 7741 4.2: each grows by one)."""
+        if picture_id is not None and self._picture_sent is not None:
+            last = self._picture_sent + self._picture_offset
+            self._picture_offset = (last + 1 - picture_id) & 0x7FFF
+        if tl0picidx is not None and self._tl0_sent is not None:
+            last = self._tl0_sent + self._tl0_offset
+            self._tl0_offset = (last + 1 - tl0picidx) & 0xFF
+        self._renumber = bool(self._picture_offset or self._tl0_offset)
+
+    def _renumbered(self, packet: MediaPacket) -> bytes:
+        vp8 = packet.vp8
+        assert vp8 is not None
+        return vp8.renumbered(
+            None if vp8.picture_id is None else vp8.picture_id + self._picture_offset,
+            None if vp8.tl0picidx is None else vp8.tl0picidx + self._tl0_offset,
+        )
+
+    def resend(self, sequence: int) -> bool:
+        """Answer one entry of a NACK with the bytes sent before. False if they are not kept (any more)."""
+        data = self._sent.get(sequence)
+        if data is None:
+            self.not_resent += 1
+            return False
+        self.resent += 1
+        self._send(data)
+        return True
+
+    def reported(self, block: ReportBlock, now: float) -> None:
+        """The subscriber's receiver report on this track."""
+        self._report = block
+        round_trip = round_trip_time(now, block.last_sr, block.delay)
+        if round_trip is not None:
+            self.round_trip = round_trip
+
+    def sender_report(self, timeline: Timeline, now: float) -> SenderReport | None:
+        """A sender report for `now`, None before anything was sent."""
+        timestamp = timeline.timestamp_at(now)
+        if not self.packets or timestamp is None:
+            return None
+        return SenderReport(
+            ssrc=self.ssrc,
+            ntp=ntp_time(now),
+            rtp_timestamp=(timestamp + self._timestamp_offset) & 0xFFFFFFFF,
+            packet_count=self.packets,
+            octet_count=self.bytes,
+        )
+
+    def stats(self) -> OutboundStats:
+        report = self._report
+        return OutboundStats(
+            ssrc=self.ssrc,
+            packets=self.packets,
+            bytes=self.bytes,
+            resent=self.resent,
+            not_resent=self.not_resent,
+            keyframe_requests=self.keyframe_requests,
+            waiting_for_keyframe=self.waiting_for_keyframe,
+            fraction_lost=None if report is None else report.fraction_lost / 256,
+            cumulative_lost=None if report is None else report.cumulative_lost,
+            jitter=None if report is None else report.jitter,
+            round_trip=self.round_trip,
+        )

@@ -1,0 +1,300 @@
+"""One UDP socket for all peers of an address: demultiplexing, sending, counting.
+
+The socket is drained by the event loop's reader callback, a bounded batch per wake-up, which costs a fraction of
+asyncio's datagram protocol per packet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emulator.wire.sdp import Candidate
+
+from .dtls import Certificate
+from .errors import BindError, StunError, TransportStateError
+from .parameters import Address, PeerRole, PeerTimeouts
+from .peer import Peer
+from .stun import StunClass, StunMessage
+
+BATCH = 64
+"""Datagrams read per wake-up, so that a flood cannot starve timers and other sockets."""
+DATAGRAM_LIMIT = 2048
+"""Bytes read of one datagram; longer ones cannot be valid here and come out truncated."""
+BUFFER_BYTES = 4 * 1024 * 1024
+"""Asked of the kernel for each direction; it may grant less (net.core.rmem_max)."""
+MAX_PEERS = 4096
+MAX_ADDRESSES_PER_PEER = 16
+
+
+@dataclass(slots=True)
+class SocketStats:
+    """Counters of one socket since it was opened."""
+
+    received: int = 0
+    bytes_received: int = 0
+    sent: int = 0
+    bytes_sent: int = 0
+    unknown: int = 0  # from an address no peer has validated, or for a ufrag nobody has
+    malformed: int = 0  # of no protocol that belongs here (RFC 7983), or not parseable
+    send_blocked: int = 0  # the kernel's buffer was full
+    send_errors: int = 0
+    receive_errors: int = 0
+
+
+class MediaSocket:
+    """A bound UDP socket and its peers. Made by `MediaSocket.open`; `close` it in the end."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        advertise: str | None,
+        certificate: Certificate,
+        timeouts: PeerTimeouts | None,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self.stats = SocketStats()
+        self.certificate = certificate
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._loop = loop
+        self._timeouts = timeouts
+        self._random_bytes = random_bytes
+        self._recvfrom = sock.recvfrom
+        self._sendto = sock.sendto
+        self._peers: dict[str, Peer] = {}  # by local ufrag
+        self._addresses: dict[Address, Peer] = {}
+        self._peer_addresses: dict[Peer, dict[Address, None]] = {}  # ordered: oldest first
+        self._closed = False
+        name = sock.getsockname()
+        self.local_address: tuple[str, int] = (name[0], name[1])
+        """(host, port) this socket is bound to."""
+        self.candidates: tuple[Candidate, ...] = (
+            Candidate.host(advertise or self.local_address[0], self.local_address[1]),
+        )
+        """The host candidates that peers of this socket advertise."""
+        loop.add_reader(self._fd, self._readable)
+
+    @classmethod
+    def open(
+        cls,
+        host: str,
+        port: int = 0,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        certificate: Certificate,
+        advertise: str | None = None,
+        timeouts: PeerTimeouts | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> MediaSocket:
+        """Binds one concrete IPv4 or IPv6 address; `port` 0 takes a free one.
+
+        `advertise` is the address written into candidates, if it differs (behind NAT). Wildcard addresses are
+        refused: replies would leave from another address than the one the other end checks (media.md section 1).
+
+        Raises `BindError`.
+        """
+        concrete = _address_literal(host, "host")
+        if concrete.is_unspecified:
+            raise BindError(f"expected one concrete address to bind, got the wildcard {host}")
+        if advertise is not None and _address_literal(advertise, "advertise").is_unspecified:
+            raise BindError(f"expected one concrete address to advertise, got the wildcard {advertise}")
+        family = socket.AF_INET6 if concrete.version == 6 else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+            sock.bind((str(concrete), port))
+        except (OSError, OverflowError) as exc:
+            sock.close()
+            raise BindError(f"cannot bind UDP {host} port {port}: {exc}") from exc
+        return cls(
+            sock,
+            loop=loop,
+            advertise=advertise,
+            certificate=certificate,
+            timeouts=timeouts,
+            random_bytes=random_bytes,
+        )
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """The peers that have not ended."""
+        return tuple(self._peers.values())
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def create_peer(self, role: PeerRole = PeerRole.SERVER, *, timeouts: PeerTimeouts | None = None) -> Peer:
+        """A NEW peer on this socket with credentials of its own.
+
+        Any number of SERVER peers share a socket. A CLIENT peer needs a socket of its own (see `open_client_peer`):
+        several connections between the same two addresses cannot be told apart.
+
+        Raises `TransportStateError` if the socket is closed, full, or would mix a client peer with others.
+        """
+        if self._closed:
+            raise TransportStateError("the media socket is closed")
+        if len(self._peers) >= MAX_PEERS:
+            raise TransportStateError(f"the media socket already has {MAX_PEERS} peers")
+        if self._peers and (role is PeerRole.CLIENT or any(p.role is PeerRole.CLIENT for p in self._peers.values())):
+            raise TransportStateError("a client peer needs a media socket of its own")
+        while True:
+            peer = Peer(
+                role=role,
+                socket=self,
+                certificate=self.certificate,
+                candidates=self.candidates,
+                scheduler=self._loop,
+                timeouts=timeouts or self._timeouts,
+                random_bytes=self._random_bytes,
+            )
+            if peer.local.ufrag not in self._peers:
+                break
+        self._peers[peer.local.ufrag] = peer
+        self._peer_addresses[peer] = {}
+        return peer
+
+    def close(self) -> None:
+        """Closes all peers (with close_notify, without `on_closed`) and the socket. Safe to call again."""
+        if self._closed:
+            return
+        for peer in self.peers:
+            peer.close()
+        self._closed = True
+        self._loop.remove_reader(self._fd)
+        self._sock.close()
+
+    # -- what peers call ---------------------------------------------------------------------------------
+
+    def send(self, datagram: bytes, address: Address) -> bool:
+        """Sends one datagram. False (and counted) if the kernel does not take it."""
+        try:
+            self._sendto(datagram, address)
+        except (BlockingIOError, InterruptedError):
+            self.stats.send_blocked += 1
+            return False
+        except OSError:
+            self.stats.send_errors += 1
+            return False
+        stats = self.stats
+        stats.sent += 1
+        stats.bytes_sent += len(datagram)
+        return True
+
+    def learn_address(self, peer: Peer, address: Address) -> None:
+        """Packets from this address belong to this peer from now on; its oldest unused address makes room."""
+        known = self._peer_addresses.get(peer)
+        if known is None or address in known:
+            return
+        if len(known) >= MAX_ADDRESSES_PER_PEER:
+            oldest = next(each for each in known if each != peer.selected_address)
+            del known[oldest]
+            self._addresses.pop(oldest, None)
+        previous = self._addresses.get(address)
+        if previous is not None:
+            self._peer_addresses[previous].pop(address, None)
+        known[address] = None
+        self._addresses[address] = peer
+
+    def forget_peer(self, peer: Peer) -> None:
+        """The peer has ended."""
+        for address in self._peer_addresses.pop(peer, {}):
+            self._addresses.pop(address, None)
+        self._peers.pop(peer.local.ufrag, None)
+
+    # -- receiving ---------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        """Drains up to one batch. The loop calls again at once while more is waiting."""
+        recvfrom, addresses, stats = self._recvfrom, self._addresses, self.stats
+        for _ in range(BATCH):
+            try:
+                datagram, source = recvfrom(DATAGRAM_LIMIT)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
+                stats.receive_errors += 1
+                continue
+            stats.received += 1
+            stats.bytes_received += len(datagram)
+            first = datagram[0] if datagram else 255
+            # RFC 7983 section 7
+            if 128 <= first <= 191:
+                peer = addresses.get(source)
+                if peer is None:
+                    stats.unknown += 1
+                else:
+                    peer.receive_media(datagram)
+            elif first <= 3:
+                self._receive_stun(datagram, source)
+            elif 20 <= first <= 63:
+                peer = addresses.get(source)
+                if peer is None:
+                    stats.unknown += 1
+                else:
+                    peer.receive_dtls(datagram, source)
+            else:
+                stats.malformed += 1
+            if self._closed:
+                return
+
+    def _receive_stun(self, datagram: bytes, source: Address) -> None:
+        try:
+            message = StunMessage.parse(datagram)
+        except StunError:
+            self.stats.malformed += 1
+            return
+        peer: Peer | None
+        if message.message_class is StunClass.REQUEST:
+            # By ufrag, never by address: that is what the other end proves to know (RFC 8445 section 7.3).
+            username = message.username
+            peer = self._peers.get(username.partition(":")[0]) if username is not None else None
+        else:
+            peer = self._addresses.get(source)
+        if peer is None:
+            self.stats.unknown += 1
+            return
+        peer.receive_stun(message, source)
+
+
+def open_client_peer(
+    host: str,
+    *,
+    loop: asyncio.AbstractEventLoop,
+    certificate: Certificate,
+    timeouts: PeerTimeouts | None = None,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> Peer:
+    """A CLIENT peer on a socket of its own on this host's address; the socket is closed when the peer ends.
+
+    Raises `BindError`.
+    """
+    return _ClientSocket.open(
+        host, loop=loop, certificate=certificate, timeouts=timeouts, random_bytes=random_bytes
+    ).create_peer(PeerRole.CLIENT)
+
+
+class _ClientSocket(MediaSocket):
+    """Lives exactly as long as its one peer."""
+
+    def forget_peer(self, peer: Peer) -> None:
+        super().forget_peer(peer)
+        self.close()
+
+
+def _address_literal(text: str, what: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(text)
+    raise BindError(f"expected an IPv4 or IPv6 address as {what}, got {text!r}")

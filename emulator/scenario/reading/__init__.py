@@ -1,0 +1,1 @@
+"""From text to checked values, every one of them with its place in the file."""

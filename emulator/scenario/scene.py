@@ -1,0 +1,122 @@
+"""The stage while a scenario runs: the room, and each participant's connection to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from emulator.scenario import draws
+from emulator.scenario.cast import Cast, Participant, StreamName
+from emulator.scenario.errors import StepFailed
+from emulator.scenario.stage_client import ClientFactory, StageClient, StreamId, Ticket
+
+Complaint = Callable[[str, str], None]
+"""Gets a participant's name and what went wrong outside of any step."""
+
+
+class Rest(Protocol):
+    """The REST calls that steps make."""
+
+    async def client_token(self, room_id: str) -> str: ...
+
+    async def active_session(self, room_id: str) -> str | None: ...
+
+    async def act(self, session_id: str, action: str, body: dict[str, object]) -> None: ...
+
+
+class Actor:
+    """A participant on stage; `client` is None until it joins."""
+
+    def __init__(self, participant: Participant, participant_id: str) -> None:
+        self.participant = participant
+        self.id = participant_id
+        self.client: StageClient | None = None
+        self.subscribing: set[asyncio.Task[None]] = set()
+
+
+class Scene:
+    """What steps act on and expectations look at."""
+
+    def __init__(
+        self,
+        cast: Cast,
+        *,
+        seed: int,
+        room_id: str,
+        ws_url: str,
+        rest: Rest,
+        clients: ClientFactory,
+        complain: Complaint,
+    ) -> None:
+        self.cast = cast
+        self.room_id = room_id
+        self.rest = rest
+        self._ws_url = ws_url
+        self._clients = clients
+        self._complain = complain
+        self.actors = {who.name: Actor(who, draws.participant_id(seed, who.name)) for who in cast}
+
+    def client(self, name: str) -> StageClient:
+        """The client of somebody who is in the room. Raises StepFailed."""
+        client = self.actors[name].client
+        if client is None:
+            raise StepFailed(f"{name} has not joined")
+        if not client.connected:
+            raise StepFailed(f"{name} is no longer in the room")
+        return client
+
+    def stream_id(self, name: StreamName) -> StreamId:
+        """What a stream is called on the wire."""
+        return self.actors[name.participant.text].id, self.cast.key_of(name)
+
+    async def join(self, name: str) -> None:
+        """Raises StepFailed for who is in already, StageError for a refused token, and what the client raises."""
+        actor = self.actors[name]
+        if actor.client is not None and actor.client.connected:
+            raise StepFailed(f"{name} is in the room already")
+        token = await self.rest.client_token(self.room_id)
+        client = self._clients(Ticket(self._ws_url, self.room_id, token, actor.id, actor.participant))
+        actor.client = client
+        await client.connect()
+        client.on_stream(lambda stream: self._announced(actor, client, stream))
+
+    def _announced(self, actor: Actor, client: StageClient, stream: StreamId) -> None:
+        participant_id, key = stream
+        name = next((other.participant.name for other in self.actors.values() if other.id == participant_id), "")
+        if participant_id == actor.id or not actor.participant.watches(name, key):
+            return
+        task = asyncio.create_task(self._subscribe(actor, client, stream, name or participant_id))
+        actor.subscribing.add(task)
+        task.add_done_callback(actor.subscribing.discard)
+
+    async def _subscribe(self, actor: Actor, client: StageClient, stream: StreamId, whose: str) -> None:
+        try:
+            await client.subscribe(stream, audio=True, video=True)
+        except Exception as error:  # noqa: BLE001 - whatever a client raises is told to people, no step waits for it
+            if client.connected and stream in client.streams():  # else it has gone meanwhile, as streams do
+                self._complain(actor.participant.name, f"subscribing to {whose}/{stream[1]}: {told(error)}")
+
+    async def clear(self, *, within: float) -> None:
+        """Everybody who is still here leaves politely; who cannot within so many seconds, vanishes."""
+        await asyncio.gather(*(self._see_off(actor, within) for actor in self.actors.values()))
+
+    async def _see_off(self, actor: Actor, within: float) -> None:
+        for task in tuple(actor.subscribing):
+            task.cancel()
+        if actor.client is None:
+            return
+        way_out: Callable[[], Awaitable[None]] = actor.client.leave if actor.client.connected else actor.client.vanish
+        try:
+            async with asyncio.timeout(within):
+                await way_out()
+        except Exception as error:  # noqa: BLE001 - the others must still be seen off; it is told, not swallowed
+            self._complain(actor.participant.name, f"leaving at the end: {told(error)}")
+            await actor.client.vanish()
+
+
+def told(error: BaseException) -> str:
+    """An error as a person should read it: its text; with its type where the text alone would not do."""
+    if isinstance(error, TimeoutError):
+        return f"timed out{': ' + str(error) if str(error) else ''}"
+    return str(error) if str(error) else type(error).__name__

@@ -1,0 +1,79 @@
+"""What a scenario asks of a client in the room: the seam between the engine and `emulator.clients`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from emulator.scenario.cast import Participant, StreamSpec
+
+StreamId = tuple[str, str]
+"""(participant id, stream key)."""
+
+
+class StageClient(Protocol):
+    """One participant's connection. Every coroutine raises what explains to people why it could not be done."""
+
+    @property
+    def connected(self) -> bool:
+        """False before `connect`, after `leave` and `vanish`, and when the server has closed the connection."""
+        ...
+
+    def streams(self) -> frozenset[StreamId]:
+        """The streams of others that are announced now."""
+        ...
+
+    def on_stream(self, tell: Callable[[StreamId], None]) -> None:
+        """Call `tell` for each stream that others have now, and for each they announce from now on."""
+        ...
+
+    async def connect(self) -> None: ...
+
+    async def leave(self) -> None:
+        """Politely: the session is destroyed and the socket closed with 1000."""
+        ...
+
+    async def vanish(self) -> None:
+        """As when a cable is pulled: no goodbye."""
+        ...
+
+    async def publish(self, stream: StreamSpec) -> None: ...
+
+    async def set_track(self, key: str, medium: str, *, enabled: bool) -> None:
+        """`medium` is `audio` or `video`."""
+        ...
+
+    async def unpublish(self, key: str) -> None: ...
+
+    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None: ...
+
+    async def unsubscribe(self, stream: StreamId) -> None: ...
+
+    async def sees(self, stream: StreamId, *, within: float) -> None:
+        """Raises ExpectationFailed unless this stream's own moving picture arrives within so many seconds."""
+        ...
+
+    async def sees_not(self, stream: StreamId, *, within: float) -> None:
+        """Raises ExpectationFailed unless its picture has stopped within so many seconds."""
+        ...
+
+    async def hears(self, tone: int, *, within: float) -> None:
+        """Raises ExpectationFailed unless this tone is in the mixed audio within so many seconds."""
+        ...
+
+    async def hears_not(self, tone: int, *, within: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a client needs to come in."""
+
+    ws_url: str
+    room_id: str
+    token: str
+    participant_id: str
+    participant: Participant
+
+
+ClientFactory = Callable[[Ticket], StageClient]

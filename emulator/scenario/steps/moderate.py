@@ -1,0 +1,73 @@
+"""`{moderator: {mute: [alice]}}`, likewise `unmute` and `kick`, and `{moderator: end_session}`: over REST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from emulator.scenario.cast import Cast
+from emulator.scenario.errors import StepFailed
+from emulator.scenario.milestones import LEFT, Milestone
+from emulator.scenario.reading.issues import Issues
+from emulator.scenario.reading.names import PARTICIPANT
+from emulator.scenario.reading.nodes import Word, listing
+from emulator.scenario.reading.shapes import ListOf, read_all
+from emulator.scenario.scene import Scene
+from emulator.scenario.steps.base import MODERATOR_STEPS, Step, step
+
+NAMES = ListOf("a list of participants", PARTICIPANT, or_one=True)
+
+
+async def _act(scene: Scene, action: str, body: dict[str, object]) -> None:
+    session = await scene.rest.active_session(scene.room_id)
+    if session is None:
+        raise StepFailed(f"{action}: no session is going on in the room")
+    await scene.rest.act(session, action, body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moderate(Step):
+    names: tuple[Word, ...]
+    action: ClassVar[str]
+
+    def describe(self) -> str:
+        return f"{self.action} {listing(name.text for name in self.names)}"
+
+    def check(self, who: str, cast: Cast, issues: Issues) -> None:
+        read_all([lambda name=name: cast.find(name, issues) for name in self.names])
+
+    async def perform(self, scene: Scene, who: str) -> None:
+        await _act(scene, self.action, {"participants": [scene.actors[name.text].id for name in self.names]})
+
+
+@step("mute", NAMES, kinds=MODERATOR_STEPS)
+class Mute(_Moderate):
+    action = "mute"
+
+
+@step("unmute", NAMES, kinds=MODERATOR_STEPS)
+class Unmute(_Moderate):
+    action = "unmute"
+
+
+@step("kick", NAMES, kinds=MODERATOR_STEPS)
+class Kick(_Moderate):
+    action = "kick"
+
+    def reaches(self, who: str, cast: Cast) -> tuple[Milestone, ...]:
+        return tuple(Milestone(name.text, LEFT) for name in self.names)
+
+
+@step("end_session", kinds=MODERATOR_STEPS)
+@dataclass(frozen=True, slots=True)
+class EndSession(Step):
+    """Everybody is thrown out."""
+
+    def describe(self) -> str:
+        return "end_session"
+
+    def reaches(self, who: str, cast: Cast) -> tuple[Milestone, ...]:
+        return tuple(Milestone(name, LEFT) for name in cast.names())
+
+    async def perform(self, scene: Scene, who: str) -> None:
+        await _act(scene, "end", {})

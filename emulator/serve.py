@@ -1,0 +1,161 @@
+"""What the commands do: serve until told to stop, run a scenario, wait for a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import aiohttp
+
+from emulator.config import DEFAULT_KEY, Config
+from emulator.scenario.errors import ScenarioError
+from emulator.scenario.runner import load, run_scenario_on
+from emulator.server import Emulator, StartError
+
+STOP_SECS = 1.5
+WAIT_INTERVAL_SECS = 0.05
+
+
+async def serve(config: Config, *, scenario: Path | None, ready_file: Path | None) -> int:
+    """Until SIGINT or SIGTERM. Returns the exit code: 0, or 2 when the start failed."""
+    script = None
+    if scenario is not None:
+        try:
+            script = load(scenario)
+        except ScenarioError as error:
+            print(error, file=sys.stderr)
+            return 2
+    emulator = Emulator(config)
+    try:
+        await emulator.start()
+    except StartError as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    code = 0
+    try:
+        print(banner(emulator), flush=True)
+        if ready_file is not None:
+            write_ready_file(ready_file, emulator)
+        stage: asyncio.Task[object] | None = None
+        if script is not None:
+            stage = asyncio.create_task(
+                run_scenario_on(
+                    script,
+                    rest_url=emulator.rest_url,
+                    ws_url=emulator.ws_url,
+                    api_key=emulator.api_key,
+                    stay=True,
+                    tell=lambda line: print(line, flush=True),
+                )
+            )
+        code = await _until(stop, stage)
+    finally:
+        await emulator.stop()
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+    return code
+
+
+async def _until(stop: asyncio.Event, stage: asyncio.Task[object] | None) -> int:
+    """Wait for the signal. A scenario that breaks is told of; the server stays, since people may be using it."""
+    stopped = asyncio.create_task(stop.wait())
+    if stage is not None:
+        await asyncio.wait({stopped, stage}, return_when=asyncio.FIRST_COMPLETED)
+        if stage.done():
+            error = stage.exception()
+            if error is not None:
+                print(f"scenario: {error}", file=sys.stderr, flush=True)
+            await stopped
+        else:
+            stage.cancel()
+            await asyncio.wait({stage}, timeout=STOP_SECS)
+    await stopped
+    return 0
+
+
+def banner(emulator: Emulator) -> str:
+    """Where everything is and how to point each official SDK here, ready to copy."""
+    key, base = emulator.api_key, emulator.rest_url
+    others = "" if emulator.config.api_keys else "   (any other key is an account of its own)"
+    return f"""Rooms emulator is ready.
+
+  REST base URL       {base}
+  signaling URL       {emulator.ws_url}/<room id>/janus
+  API key             {key}{others}
+  webhook public key  {emulator.webhook_public_key}
+  media               UDP port {emulator.udp_port}
+  more                {emulator.admin_url}/
+
+Point the official SDKs here:
+
+  Python, Node        export TELNYX_BASE_URL={base} TELNYX_API_KEY={key} TELNYX_PUBLIC_KEY={emulator.webhook_public_key}
+  Python              telnyx.Telnyx(api_key="{key}", base_url="{base}")
+  Node                new Telnyx({{ apiKey: "{key}", baseURL: "{base}" }})
+  browser             <script src="{emulator.admin_url}/redirect.js"></script>  before @telnyx/video
+
+Stop with Ctrl+C."""
+
+
+def write_ready_file(path: Path, emulator: Emulator) -> None:
+    """Written beside its place and moved there: who sees it, sees all of it."""
+    content = {
+        "pid": os.getpid(),
+        "rest_url": emulator.rest_url,
+        "ws_url": emulator.ws_url,
+        "admin_url": emulator.admin_url,
+        "udp_port": emulator.udp_port,
+        "api_key": emulator.api_key,
+        "webhook_public_key": emulator.webhook_public_key,
+    }
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
+        json.dump(content, file, indent=2)
+    Path(file.name).replace(path)
+
+
+async def run_scenario(path: Path, *, url: str | None, api_key: str | None) -> int:
+    """Exit code 0 when everything was as expected, 1 when not, 2 when it could not be run."""
+    try:
+        script = load(path)
+    except ScenarioError as error:
+        print(error, file=sys.stderr)
+        return 2
+    key = api_key or DEFAULT_KEY
+    if url is not None:
+        base = url.rstrip("/")
+        host = base.removesuffix("/v2")
+        return await _play(script, base, host.replace("http", "ws", 1), key)
+    try:
+        async with Emulator(Config(port=0, api_keys=(key,))) as emulator:
+            return await _play(script, emulator.rest_url, emulator.ws_url, key)
+    except StartError as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+
+
+async def wait(url: str, *, timeout: float) -> int:
+    """Until `/readyz` answers 200: exit code 0, or 1 after `timeout` seconds."""
+    probe = url.rstrip("/").removesuffix("/v2") + "/readyz"
+    last = "no answer"
+    try:
+        async with asyncio.timeout(timeout), aiohttp.ClientSession() as http:
+            while True:
+                try:
+                    async with http.get(probe) as answer:
+                        if answer.status == 200:
+                            return 0
+                        last = f"status {answer.status}"
+                except (aiohttp.ClientError, OSError) as error:
+                    last = str(error)
+                await asyncio.sleep(WAIT_INTERVAL_SECS)
+    except TimeoutError:
+        print(f"rooms-emulator: {probe} did not become ready within {timeout:g} s: {last}", file=sys.stderr)
+        return 1

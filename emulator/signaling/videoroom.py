@@ -1,0 +1,301 @@
+"""The videoroom plugin: the event feed (LST), publishers (PUB) and subscribers (SUB) (signaling.md 4.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.conference.conference import Conference
+from emulator.conference.conferences import Conferences
+from emulator.media.transport.errors import MediaError
+from emulator.rooms.account import Account
+from emulator.rooms.errors import DomainError
+from emulator.signaling.errors import JanusError, PluginError
+from emulator.signaling.roster import FeedEntry
+from emulator.signaling.session import SignalingSession
+from emulator.wire import display as displays
+from emulator.wire.display import Display, DisplayError, StreamInfo
+from emulator.wire.janus import ErrorCode, Jsep, Request
+from emulator.wire.sdp import SdpError
+
+ERROR_INVALID_REQUEST = 424
+ERROR_JOIN_FIRST = 424
+ERROR_ALREADY_JOINED = 425
+ERROR_NO_SUCH_FEED = 428
+ERROR_INVALID_ELEMENT = 430
+ERROR_ID_EXISTS = 436
+DEFAULT_BITRATE = 500_000
+BITRATE_RANGE = (10_000, 20_000_000)
+
+
+class VideoRoom:
+    """One videoroom handle. What it is, its join says: a listener, a publisher or a subscriber."""
+
+    name = "janus.plugin.videoroom"
+
+    def __init__(self, session: SignalingSession, handle_id: int, conferences: Conferences) -> None:
+        self._session = session
+        self._handle_id = handle_id
+        self._conferences = conferences
+        self._conference: Conference | None = None
+        self._role: str | None = None
+        self._feed: FeedEntry | None = None
+        self._offered = False
+        self._subscribed_to: int | None = None
+
+    def message(self, request: Request) -> None:
+        body = request.body or {}
+        match body.get("request"), self._role:
+            case "join", None:
+                self._join(request, body)
+            case "join", _:
+                raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.")
+            case "configure", "publisher":
+                self._configure_publisher(request, body)
+            case "configure", "subscriber":
+                self._configure_subscriber(request, body)
+            case "start", "subscriber":
+                self._start(request)
+            case ("configure" | "start") as name, role:
+                raise PluginError(ERROR_JOIN_FIRST, f"{name!r} does not fit a handle that is {role or 'not joined'}.")
+            case other, _:
+                raise JanusError(ErrorCode.UNKNOWN_REQUEST, f"videoroom: unknown request {other!r:.60}.", rule="S-107")
+
+    def _join(self, request: Request, body: dict[str, Any]) -> None:
+        match body.get("ptype"):
+            case "publisher":
+                text, display = display_of(body)
+                if display.stream is None:
+                    self._join_listener(request, display)
+                else:
+                    self._join_publisher(request, text, display, display.stream)
+            case "subscriber":
+                self._join_subscriber(request, body)
+            case other:
+                raise JanusError(
+                    ErrorCode.INVALID_ELEMENT_TYPE,
+                    f"videoroom: ptype must be 'publisher' or 'subscriber', got {other!r:.40}.",
+                )
+
+    # -- LST ------------------------------------------------------------------------------------------------------
+
+    def _join_listener(self, request: Request, display: Display) -> None:
+        self._check_owner(display)
+        self._role = "listener"
+        self._session.listener_id = self._handle_id
+        self._answer_joined(request, self._session.lobby.ids.next())
+        self._session.hold_events()
+
+    def _answer_joined(self, request: Request, own_id: int) -> None:
+        hub = self._session.lobby.enter(self._session)
+        data = {
+            "videoroom": "joined",
+            "room": self._session.room_id,
+            "description": self._session.room_id,
+            "id": own_id,
+            "private_id": self._session.lobby.ids.next(),
+            "publishers": [feed.as_json() for feed in hub.publishers(self._session)],
+        }
+        self._session.answer(request, self, data)
+
+    def _check_owner(self, display: Display) -> None:
+        joined_as = self._session.participant_id
+        if joined_as is None:
+            raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.")
+        if display.participant_id != joined_as:
+            raise PluginError(ERROR_INVALID_ELEMENT, "The display names another participant than this session's.")
+
+    # -- PUB ------------------------------------------------------------------------------------------------------
+
+    def _join_publisher(self, request: Request, text: str, display: Display, stream: StreamInfo) -> None:
+        self._check_owner(display)
+        hub = self._session.lobby.enter(self._session)
+        for feed in hub.feeds.values():
+            if feed.participant_id == display.participant_id and feed.key == stream.key:
+                raise PluginError(
+                    ERROR_ID_EXISTS, f"This participant already publishes a stream with the key {stream.key!r}."
+                )
+            if feed.stream_id == stream.id:
+                raise PluginError(ERROR_ID_EXISTS, f"The stream id {stream.id!r} is in use already.")
+        participant = self._account().participant(display.participant_id)
+        feed = FeedEntry(
+            id=self._session.lobby.ids.next(),
+            display=text,
+            participant_id=display.participant_id,
+            stream_id=stream.id,
+            key=stream.key,
+            session=self._session,
+            handle_id=self._handle_id,
+            audio_moderated=participant.muted,
+        )
+        hub.feeds[feed.id] = feed
+        self._feed = feed
+        self._role = "publisher"
+        self._answer_joined(request, feed.id)
+
+    def _configure_publisher(self, request: Request, body: dict[str, Any]) -> None:
+        feed = self._feed
+        if feed is None:
+            raise PluginError(ERROR_JOIN_FIRST, "This publisher is gone.")
+        bitrate = _bitrate(body)
+        flags: StreamInfo | None = None
+        text = feed.display
+        if "display" in body:
+            text, display = display_of(body)
+            flags = display.stream
+            if flags is None or flags.id != feed.stream_id:
+                raise PluginError(ERROR_INVALID_ELEMENT, "The display names another stream than this handle's.")
+        data: dict[str, Any] = {"videoroom": "event", "room": self._session.room_id, "configured": "ok"}
+        jsep: Jsep | None = None
+        if request.jsep is not None:
+            jsep = self._publish(feed, request.jsep, text, bitrate)
+            data |= {"audio_codec": feed.audio_codec, "video_codec": feed.video_codec}
+        elif bitrate is not None and self._conference is not None:
+            self._conference.set_bitrate(feed.stream_id, bitrate)
+        feed.display = text
+        self._session.answer(request, self, data, jsep)
+        if flags is not None and self._offered:
+            if jsep is None:
+                self._account().change_stream(
+                    feed.participant_id,
+                    feed.stream_id,
+                    audio_enabled=flags.audio_enabled,
+                    video_enabled=flags.video_enabled,
+                )
+            hub = self._session.lobby.enter(self._session)
+            hub.announce_display(feed)
+
+    def _publish(self, feed: FeedEntry, jsep: Jsep, display_text: str, bitrate: int | None) -> Jsep:
+        if jsep.type != "offer":
+            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, "videoroom: expected a jsep of the type 'offer'.")
+        if self._offered:
+            raise PluginError(ERROR_INVALID_REQUEST, "Renegotiation of a publisher is not supported.")
+        account = self._account()
+        info = displays.decode(display_text).stream
+        try:
+            stream = account.offer_stream(
+                feed.participant_id,
+                connection=self._session.connection,
+                stream_id=feed.stream_id,
+                key=feed.key,
+                audio_enabled=info.audio_enabled if info else True,
+                video_enabled=info.video_enabled if info else True,
+            )
+        except DomainError as error:
+            raise PluginError(ERROR_ID_EXISTS, str(error)) from error
+        try:
+            session_id = account.participant(feed.participant_id).session_id
+            self._conference = self._conferences.of(account, session_id)
+            published = self._conference.open_publisher(
+                self._handle_id, feed.participant_id, stream.id, jsep.sdp, bitrate=bitrate or DEFAULT_BITRATE
+            )
+        except (SdpError, MediaError) as error:
+            self._withdraw(account, feed)
+            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}") from error
+        self._offered = True
+        feed.audio_codec, feed.video_codec = published.audio_codec, published.video_codec
+        return Jsep("answer", published.answer)
+
+    def _withdraw(self, account: Account, feed: FeedEntry) -> None:
+        """Take back what a refused offer had begun; the handle stays joined and may offer again."""
+        account.unpublish(feed.participant_id, feed.stream_id)
+        hub = self._session.lobby.enter(self._session)
+        hub.feeds[feed.id] = feed
+
+    # -- SUB ------------------------------------------------------------------------------------------------------
+
+    def _join_subscriber(self, request: Request, body: dict[str, Any]) -> None:
+        number = body.get("feed")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, "videoroom: 'feed' must be the integer id of a publisher.")
+        if self._session.participant_id is None:
+            raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.")
+        hub = self._session.lobby.enter(self._session)
+        feed = hub.feeds.get(number)
+        if feed is None or not feed.announced:
+            raise PluginError(ERROR_NO_SUCH_FEED, f"No such feed ({number}).", rule="S-89")
+        account = self._account()
+        conference = self._conferences.of(account, account.participant(feed.participant_id).session_id)
+        try:
+            offer = conference.open_subscriber(
+                self._handle_id,
+                feed.stream_id,
+                audio=boolean(body, "audio", default=True),
+                video=boolean(body, "video", default=True),
+            )
+        except MediaError as error:
+            raise PluginError(ERROR_NO_SUCH_FEED, str(error)) from error
+        self._conference = conference
+        self._role = "subscriber"
+        self._subscribed_to = feed.id
+        data = {
+            "videoroom": "attached",
+            "room": self._session.room_id,
+            "id": feed.id,
+            "display": feed.display,
+        }
+        self._session.answer(request, self, data, Jsep("offer", offer))
+
+    def _start(self, request: Request) -> None:
+        if request.jsep is None or request.jsep.type != "answer":
+            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, "videoroom: 'start' needs a jsep of the type 'answer'.")
+        if self._conference is not None:
+            try:
+                self._conference.start_subscriber(self._handle_id, request.jsep.sdp)
+            except (SdpError, MediaError) as error:
+                raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}") from error
+        self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "started": "ok"})
+
+    def _configure_subscriber(self, request: Request, body: dict[str, Any]) -> None:
+        audio = boolean(body, "audio", default=None)
+        video = boolean(body, "video", default=None)
+        if self._conference is not None:
+            self._conference.set_relay(self._handle_id, audio=audio, video=video)
+        self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "configured": "ok"})
+
+    # -- all ------------------------------------------------------------------------------------------------------
+
+    def _account(self) -> Account:
+        account = self._session.account
+        if account is None:
+            raise RuntimeError("a frame is handled only after its token was checked")
+        return account
+
+    def detach(self) -> None:
+        feed, self._feed = self._feed, None
+        if feed is not None:
+            self._account().unpublish(feed.participant_id, feed.stream_id)
+            if self._session.hub is not None:  # never offered, or refused: the domain did not know of it
+                self._session.hub.feeds.pop(feed.id, None)
+        if self._conference is not None:
+            self._conference.close_leg(self._handle_id)
+            self._conference = None
+
+
+def display_of(body: dict[str, Any]) -> tuple[str, Display]:
+    """The display verbatim and decoded. Raises JanusError."""
+    text = body.get("display")
+    if not isinstance(text, str):
+        raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'display' is missing or no string.", rule="S-111")
+    try:
+        return text, displays.decode(text)
+    except DisplayError as error:
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, f"The element 'display' is wrong: {error}") from error
+
+
+def boolean(body: dict[str, Any], name: str, *, default: Any) -> Any:
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, f"The element {name!r} must be a boolean, got {value!r:.40}.")
+    return value
+
+
+def _bitrate(body: dict[str, Any]) -> int | None:
+    value = body.get("bitrate")
+    if value is None or value == 0:  # 0 is stock Janus's word for "no limit"
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, f"'bitrate' must be a positive integer, got {value!r:.40}.")
+    low, high = BITRATE_RANGE
+    return max(low, min(high, value))

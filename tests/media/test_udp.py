@@ -1,0 +1,137 @@
+"""The shared socket: what it binds, what it tells apart, what it survives."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+
+import pytest
+
+from emulator.media.transport.errors import BindError
+from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket
+
+from .transport_kit import CERTIFICATE, connected_pair, open_socket, rtp_packet
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "", "256.0.0.1"])
+async def test_only_one_concrete_address_can_be_bound(host: str) -> None:
+    with pytest.raises(BindError):
+        MediaSocket.open(host, 0, loop=asyncio.get_running_loop(), certificate=CERTIFICATE)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+async def test_an_impossible_port_is_a_bind_error(port: int) -> None:
+    with pytest.raises(BindError):
+        MediaSocket.open("127.0.0.1", port, loop=asyncio.get_running_loop(), certificate=CERTIFICATE)
+
+
+async def test_a_taken_port_is_a_bind_error() -> None:
+    first = open_socket()
+    with pytest.raises(BindError, match=str(first.local_address[1])):
+        MediaSocket.open(
+            "127.0.0.1", first.local_address[1], loop=asyncio.get_running_loop(), certificate=CERTIFICATE
+        )
+    first.close()
+
+
+async def test_the_advertised_address_is_the_one_in_the_candidate() -> None:
+    opened = MediaSocket.open(
+        "127.0.0.1", 0, loop=asyncio.get_running_loop(), certificate=CERTIFICATE, advertise="192.0.2.7"
+    )
+    candidate = opened.create_peer().local.candidates[0]
+    assert (candidate.address, candidate.port) == ("192.0.2.7", opened.local_address[1])
+    opened.close()
+
+
+async def test_ten_thousand_random_datagrams_do_not_harm_a_connection() -> None:
+    media_socket = open_socket()
+    client, server = await connected_pair(media_socket)
+    rng = random.Random(7)
+    noise = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    number = 0
+    for burst in range(500):
+        for _ in range(20):
+            size = rng.choice((0, 1, 12, 13, 20, 28, 100, 1200, 2100))
+            datagram = bytearray(rng.randbytes(size))
+            if size and rng.random() < 0.7:  # aimed at one of the protocols
+                datagram[0] = rng.choice((0, 1, 20, 22, 23, 63, 128, 144, 191))
+            if size >= 20 and rng.random() < 0.3:
+                datagram[:8] = b"\x00\x01" + (size - 20).to_bytes(2, "big") + b"\x21\x12\xa4\x42"
+            noise.sendto(datagram, media_socket.local_address)
+        client.peer.send_rtp(rtp_packet(burst))
+        server.peer.send_rtp(rtp_packet(burst))
+        number += 1
+        await server.until(lambda: len(server.rtp) == number)
+    await client.until(lambda: len(client.rtp) == number)
+    noise.close()
+
+    stats = media_socket.stats
+    assert stats.received >= 10_500
+    assert stats.unknown + stats.malformed >= 10_000
+    assert server.peer.selected_address != noise
+    client.peer.close()
+    media_socket.close()
+
+
+async def test_noise_from_the_other_ends_own_address_is_dropped() -> None:
+    media_socket = open_socket()
+    client, server = await connected_pair(media_socket)
+    rng = random.Random(11)
+    address = server.peer.selected_address
+    assert address is not None
+    for _ in range(2000):
+        server.peer.receive_media(bytes([rng.randrange(128, 192)]) + rng.randbytes(rng.randrange(0, 200)))
+        server.peer.receive_dtls(bytes([rng.randrange(20, 64)]) + rng.randbytes(rng.randrange(0, 200)), address)
+        record = bytes([23, 0xFE, 0xFD, 0, 1]) + rng.randbytes(6) + (40).to_bytes(2, "big") + rng.randbytes(40)
+        server.peer.receive_dtls(record, address)
+    client.peer.send_rtp(rtp_packet(1))
+    client.peer.send_data(b"still here")
+
+    await server.until(lambda: bool(server.rtp and server.data))
+    assert server.reasons == []
+    client.peer.close()
+    media_socket.close()
+
+
+async def test_the_addresses_of_a_peer_are_bounded_and_keep_the_selected_one() -> None:
+    media_socket = open_socket()
+    client, server = await connected_pair(media_socket)
+    selected = server.peer.selected_address
+    for port in range(1, 200):
+        media_socket.learn_address(server.peer, ("127.0.0.2", port))
+
+    assert len(media_socket._addresses) == MAX_ADDRESSES_PER_PEER
+    assert selected in media_socket._addresses
+    client.peer.close()
+    media_socket.close()
+
+
+async def test_closed_peers_leave_nothing_behind() -> None:
+    media_socket = open_socket()
+    for _ in range(3):
+        client, server = await connected_pair(media_socket)
+        server.peer.close()
+        await client.ended()
+    assert (media_socket._peers, media_socket._addresses, media_socket._peer_addresses) == ({}, {}, {})
+    media_socket.close()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+async def test_an_ipv6_address_works_the_same() -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        media_socket = MediaSocket.open("::1", 0, loop=loop, certificate=CERTIFICATE)
+    except BindError:
+        pytest.skip("no IPv6 loopback address here")
+    from emulator.media.transport.udp import open_client_peer
+
+    from .transport_kit import OTHER_CERTIFICATE, Watched, connect
+
+    client = Watched(open_client_peer("::1", loop=loop, certificate=OTHER_CERTIFICATE))
+    server = Watched(media_socket.create_peer())
+    connect(client.peer, server.peer)
+    await client.connected()
+    await server.connected()
+    client.peer.close()
+    media_socket.close()
