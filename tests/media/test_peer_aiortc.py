@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -89,14 +89,29 @@ async def offer_with(peer: Watched, connection: RTCPeerConnection, offered: list
     return negotiated
 
 
-async def feed_until_heard(peer: Watched, connection: RTCPeerConnection, frames: list[bytes]) -> None:
+async def state_reached_in_time(reached: asyncio.Event) -> None:
+    async with asyncio.timeout(5):
+        await reached.wait()
+
+
+def state_reached(connection: RTCPeerConnection, state: str) -> Awaitable[None]:
+    """To be awaited once; begins to listen at once."""
+    reached = asyncio.Event()
+    connection.on("connectionstatechange", lambda: connection.connectionState == state and reached.set())
+    return state_reached_in_time(reached)
+
+
+async def feed_until_heard(
+    peer: Watched, connection: RTCPeerConnection, frames: list[bytes], payload_type: int
+) -> None:
     """Sends Opus until aiortc has decoded some of it."""
     track = connection.getReceivers()[0].track
     heard = asyncio.ensure_future(track.recv())
     number = 0
     async with asyncio.timeout(10):
         while not heard.done():
-            packet = rtp_packet(number, ssrc=SOURCE.ssrc, payload=frames[number % len(frames)])
+            frame = frames[number % len(frames)]
+            packet = rtp_packet(number, ssrc=SOURCE.ssrc, payload_type=payload_type, payload=frame)
             assert peer.peer.send_rtp(packet)
             number += 1
             await asyncio.wait({heard}, timeout=0.005)
@@ -132,7 +147,7 @@ async def test_aiortc_hears_the_mix_it_sends_to(
 
     negotiated = await answer_with(server, browser, replace(MIX_POLICY, sources={"0": SOURCE}))
     await server.connected()
-    await feed_until_heard(server, browser, opus_frames)
+    await feed_until_heard(server, browser, opus_frames, negotiated.media[0].codec.payload_type)
     await server.until(lambda: bool(server.rtp))
 
     assert negotiated.media[0].direction is Direction.SENDRECV
@@ -151,7 +166,7 @@ async def test_aiortc_subscribes_to_our_offer(
 
     negotiated = await offer_with(peer, browser, offered)
     await peer.connected()
-    await feed_until_heard(peer, browser, opus_frames)
+    await feed_until_heard(peer, browser, opus_frames, OPUS.payload_type)
 
     assert [(each.direction, each.codec.name) for each in negotiated.media] == [
         (Direction.SENDONLY, OPUS.name),
@@ -190,8 +205,10 @@ async def test_aiortc_offering_a_data_channel_is_answered(
 async def test_aiortc_closing_ends_our_peer(media_socket: MediaSocket, browser: RTCPeerConnection) -> None:
     server = Watched(media_socket.create_peer())
     browser.addTransceiver("audio", direction="sendonly")
+    finished = state_reached(browser, "connected")
     await answer_with(server, browser, PUBLISHER_POLICY)
     await server.connected()
+    await finished  # the server is done half a round trip earlier
 
     await browser.close()
 
@@ -201,12 +218,10 @@ async def test_aiortc_closing_ends_our_peer(media_socket: MediaSocket, browser: 
 async def test_our_closing_ends_aiortcs_connection(media_socket: MediaSocket, browser: RTCPeerConnection) -> None:
     server = Watched(media_socket.create_peer())
     browser.addTrack(AudioStreamTrack())
-    ended = asyncio.Event()
-    browser.on("connectionstatechange", lambda: browser.connectionState == "closed" and ended.set())
+    ended = state_reached(browser, "closed")
     await answer_with(server, browser, PUBLISHER_POLICY)
     await server.connected()
 
     server.peer.close()
 
-    async with asyncio.timeout(5):
-        await ended.wait()
+    await ended

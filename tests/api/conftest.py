@@ -1,0 +1,47 @@
+"""One REST API over fresh accounts, served in process; every success body is held against the public document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from tests.api.served import DOCUMENT, Served, make_app
+
+if not DOCUMENT.exists():  # the public document is no part of the project: without it there is nothing to compare with
+    collect_ignore = ["test_public_document.py"]
+
+Serve = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serve an API made with the given options; several may run in one test."""
+    clients: list[TestClient] = []
+
+    async def start(**options: object) -> Served:
+        app, world = make_app(**options)
+        client = TestClient(TestServer(app))
+        await client.start_server()
+        clients.append(client)
+        return Served(client, world)
+
+    yield start
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def api(serve: Serve) -> Served:
+    """The API with default settings."""
+    return await serve()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_unexpected(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """An unexpected exception is answered 500 and logged: here it fails the test, whatever the test looked at."""
+    yield
+    errors = [r for r in caplog.get_records("call") if r.name.startswith("emulator") and r.levelno >= logging.ERROR]
+    assert not errors, [r.getMessage() for r in errors]

@@ -1,0 +1,44 @@
+"""What every test may use: a running emulator, and the rule that nothing fails in silence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from emulator.config import Config
+from emulator.server import Emulator
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    """A running emulator on free ports, of this test alone, on the test's own loop."""
+    async with Emulator(Config(port=0)) as running:
+        yield running
+
+
+class _Errors(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def no_error_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An exception that a part isolated and logged (a subscriber's, a handler's) still fails the test.
+
+    Tests that provoke one on purpose carry the marker `errors_expected`.
+    """
+    handler = _Errors()
+    watched = [logging.getLogger(name) for name in ("emulator", "asyncio", "aiohttp")]
+    for logger in watched:
+        logger.addHandler(handler)
+    yield
+    for logger in watched:
+        logger.removeHandler(handler)
+    if handler.lines and request.node.get_closest_marker("errors_expected") is None:
+        pytest.fail("errors in the log:\n" + "\n".join(handler.lines), pytrace=False)
