@@ -72,7 +72,10 @@ async def _read_raw(request: web.Request) -> bytes:
             if len(chunks) > MAX_BODY_BYTES:
                 raise BodyTooLarge(MAX_BODY_BYTES)
     except web.RequestPayloadError as error:
+        request.content.feed_eof()  # nothing more can come of it: or aiohttp reads on, and logs the same error again
         raise MalformedJson(f"The request body can not be read: {error}") from error
+    except ConnectionResetError as error:  # nobody will read the answer, but it is no failure of ours
+        raise MalformedJson("The connection was lost before the body was complete.") from error
     return bytes(chunks)
 
 

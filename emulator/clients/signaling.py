@@ -379,13 +379,15 @@ class JanusClient:
                 await self._ended.wait()
         except TimeoutError:
             log.warning("the server did not answer the Close within %g s", timeout)
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        tasks = [self._reader] if self._keepalive is None else [self._reader, self._keepalive]
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         self._end(CODE_LOST)
-        if self._keepalive is not None:
-            self._keepalive.cancel()
-            await asyncio.gather(self._keepalive, return_exceptions=True)
         await self._transport.release()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
 
 def _plugin_data(name: str, frame: dict[str, Any], expect: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ _RACE = """async ([argument, milliseconds]) => {
   }
 }"""
 
+MIXED_AUDIO = "#mixed"
+"""The selector of the element that plays what the SDK calls the mixed audio: everyone but oneself."""
+
 JsonValue = Any
 
 
@@ -52,12 +55,23 @@ class SdkEvent:
     args: tuple[JsonValue, ...]
 
 
+@dataclass(frozen=True)
+class Card:
+    """What a test card said: whose stream it is and which frame. `key` is "#" and four hexadecimal digits when
+    the stream's key was none of those looked for."""
+
+    participant_id: str
+    key: str
+    frame: int
+
+
 class SdkPage:
     """Made by the `sdk_page` fixture. All coroutines may be awaited in any loop.
 
     Sources of `add_stream` and `update_stream`: True (canvas, tone), a name ("canvas", "camera", "tone",
     "microphone"), or a mapping such as {"source": "canvas", "width": 320, "height": 180, "fps": 10,
-    "label": "me", "simulcast": True} or {"source": "tone", "frequency": 880, "gain": 0.25}.
+    "label": "me", "simulcast": True}, {"source": "tone", "frequency": 880, "gain": 0.25} or
+    {"source": "tone", "index": 5} (the chord of that index, which probes recognise).
     """
 
     def __init__(self, host: BrowserHost, page: Page, name: str) -> None:
@@ -238,6 +252,43 @@ class SdkPage:
         wanted = [selector, count, round(timeout * 1000)]
         return cast(int, await self.evaluate(code, wanted, timeout + 5))
 
+    async def read_card(self, selector: str) -> Card | None:
+        """The test card that a <video> shows right now; None when there is none, or any of it is in doubt."""
+        code = """(selector) => {
+          const video = document.querySelector(selector);
+          return video && RoomsProbe.readCard(video, { keys: ["self", "presentation", video.dataset.key ?? ""] });
+        }"""
+        return _card(await self.evaluate(code, selector))
+
+    async def wait_card(self, selector: str, *, after: int = -1, timeout: float = 5) -> Card:
+        """The first readable test card in a <video> whose frame number is above `after`."""
+        code = """([selector, after, milliseconds]) => new Promise((resolve, reject) => {
+          const started = performance.now();
+          let latest = null;
+          const look = () => {
+            const video = document.querySelector(selector);
+            const keys = ["self", "presentation", video?.dataset.key ?? ""];
+            const card = video && RoomsProbe.readCard(video, { keys });
+            latest = card ?? latest;
+            if (card && card.frame > after) resolve(card);
+            else if (performance.now() - started < milliseconds) setTimeout(look, 15);
+            else reject(new Error(`no card after frame ${after} in ${selector} within ${milliseconds} ms; `
+              + `the last one was ${JSON.stringify(latest)}`));
+          };
+          look();
+        })"""
+        wanted = [selector, after, round(timeout * 1000)]
+        card = _card(await self.evaluate(code, wanted, timeout + 5))
+        assert card is not None  # the page rejects instead
+        return card
+
+    async def tones(self, selector: str = MIXED_AUDIO, *, seconds: float = 1) -> dict[int, float]:
+        """Whose chords an <audio> or <video> plays: chord index -> level in dBFS, the highest in that time."""
+        code = """([selector, ms]) =>
+          RoomsProbe.tonesIn(document.querySelector(selector).srcObject, { ms })"""
+        heard = await self.evaluate(code, [selector, round(seconds * 1000)], seconds + 10)
+        return {int(index): level for index, level in heard.items()}
+
     # explaining failures
 
     async def _recent_events(self) -> str:
@@ -293,3 +344,9 @@ def format_events(events: Sequence[SdkEvent]) -> str:
 
 def _event(raw: dict[str, JsonValue]) -> SdkEvent:
     return SdkEvent(n=raw["n"], t=raw["t"], room=raw["room"], name=raw["name"], args=tuple(raw["args"]))
+
+
+def _card(raw: dict[str, JsonValue] | None) -> Card | None:
+    if raw is None:
+        return None
+    return Card(participant_id=raw["participantId"], key=raw["key"], frame=raw["frame"])

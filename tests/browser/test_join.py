@@ -81,10 +81,10 @@ async def test_page_sees_the_right_moving_picture_of_every_participant_who_joins
 
     for participant_id, video in videos.items():
         first = await alice.wait_card(video)
-        later = await alice.wait_card(video, after=first.frame_number)
+        later = await alice.wait_card(video, after=first.frame)
         assert (first.participant_id, first.key) == (participant_id, "self")
         assert (later.participant_id, later.key) == (participant_id, "self")
-        assert later.frame_number > first.frame_number
+        assert later.frame > first.frame
 
 
 async def test_names_of_participants_come_with_their_context(

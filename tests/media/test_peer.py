@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from emulator.media.transport.errors import TransportStateError
-from emulator.media.transport.parameters import PeerRole, PeerTimeouts
+from emulator.media.transport.parameters import Address, PeerRole, PeerTimeouts
 from emulator.media.transport.peer import PeerState
 from emulator.media.transport.udp import MediaSocket
 
@@ -171,24 +171,25 @@ async def test_checks_for_an_unknown_ufrag_get_no_answer(media_socket: MediaSock
 
 
 @pytest.mark.parametrize("to_server", [True, False])
-async def test_a_lost_flight_is_sent_again_well_before_a_second(media_socket: MediaSocket, to_server: bool) -> None:
-    lost: list[bytes] = []
+async def test_a_lost_flight_is_sent_again_before_openssls_second_is_over(
+    media_socket: MediaSocket, to_server: bool
+) -> None:
+    seen: list[bytes] = []
 
     def drops(datagram: bytes, towards_server: bool) -> bool:
-        if datagram[0] == 22 and towards_server is to_server and not lost:
-            lost.append(datagram)
-            return True
-        return False
+        if datagram[0] == 22 and towards_server is to_server:
+            seen.append(datagram)
+        return len(seen) == 1 and seen[0] is datagram
 
     relay = Relay(media_socket.local_address, drops)
     client, server = open_client(), Watched(media_socket.create_peer())
-    started = asyncio.get_running_loop().time()
     connect(client.peer, server.peer, via=relay.address)
     await client.connected()
     await server.connected()
 
-    assert is_client_hello(lost[0]) is to_server
-    assert 0.1 < asyncio.get_running_loop().time() - started < 0.9
+    assert is_client_hello(seen[0]) is to_server
+    # The very same records: OpenSSL's own retransmission, after a second, numbers them anew.
+    assert seen[1] == seen[0]
     client.peer.close()
     relay.close()
 
@@ -230,26 +231,23 @@ async def test_silence_of_the_server_ends_the_connection(media_socket: MediaSock
     relay.close()
 
 
-async def test_consent_checks_keep_a_quiet_connection_alive(media_socket: MediaSocket) -> None:
-    client = open_client(timeouts=PeerTimeouts(consent=0.3, consent_interval=0.05))
-    server = Watched(media_socket.create_peer(timeouts=PeerTimeouts(consent=0.3)))
-    connect(client.peer, server.peer)
-    await server.connected()
-
-    with pytest.raises(TimeoutError):
-        await server.until(lambda: bool(server.reasons or client.reasons), timeout=1)
-    assert server.peer.state is client.peer.state is PeerState.CONNECTED
-    client.peer.close()
-
-
-async def test_the_client_may_start_before_the_server_knows_its_answer(media_socket: MediaSocket) -> None:
+async def test_the_client_may_start_before_the_server_knows_its_answer(
+    media_socket: MediaSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server's offer: checks and even the ClientHello overtake the answer on its way through signaling."""
     client, server = open_client(), Watched(media_socket.create_peer())
     of_client, of_server = negotiate(client.peer, server.peer)
+    early = asyncio.Event()
+    receive = server.peer.receive_dtls
+
+    def receive_dtls(datagram: bytes, source: Address) -> None:
+        receive(datagram, source)
+        early.set()
+
+    monkeypatch.setattr(server.peer, "receive_dtls", receive_dtls)
     client.peer.set_remote(of_client.remote)
     async with asyncio.timeout(5):
-        while not server.peer._early_dtls:
-            await asyncio.sleep(0)
+        await early.wait()
 
     server.peer.set_remote(of_server.remote)
 
@@ -259,12 +257,18 @@ async def test_the_client_may_start_before_the_server_knows_its_answer(media_soc
 
 
 async def test_media_before_the_keys_is_counted_and_dropped(media_socket: MediaSocket) -> None:
-    relay = Relay(media_socket.local_address, lambda datagram, _to_server: datagram[0] == 22)
+    greeted = asyncio.Event()
+
+    def drops(datagram: bytes, _to_server: bool) -> bool:
+        if datagram[0] == 22:
+            greeted.set()  # the client only says hello once its checks were answered
+        return datagram[0] == 22
+
+    relay = Relay(media_socket.local_address, drops)
     client, server = open_client(), Watched(media_socket.create_peer())
     connect(client.peer, server.peer, via=relay.address)
     async with asyncio.timeout(5):
-        while server.peer.selected_address is None:
-            await asyncio.sleep(0)
+        await greeted.wait()
     server.peer.receive_media(rtp_packet(1))
 
     assert server.peer.stats.early_media_dropped == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -55,10 +55,10 @@ async def browser() -> AsyncIterator[RTCPeerConnection]:
 
 
 @pytest.fixture(scope="module")
-def opus_frames() -> Iterator[list[bytes]]:
+def opus_frames() -> list[bytes]:
     """Encoded 20 ms frames of silence."""
     encoder = av.CodecContext.create("libopus", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = 48000, "stereo", "s16"  # type: ignore[attr-defined]  # av's stubs know video only
+    encoder.sample_rate, encoder.layout, encoder.format = 48000, "stereo", "s16"
     encoder.time_base = Fraction(1, 48000)
     frames = []
     for number in range(60):
@@ -66,8 +66,8 @@ def opus_frames() -> Iterator[list[bytes]]:
         frame.sample_rate, frame.pts, frame.time_base = 48000, number * 960, Fraction(1, 48000)
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
-        frames += [bytes(packet) for packet in encoder.encode(frame)]  # type: ignore[attr-defined]  # the same
-    yield frames
+        frames += [bytes(packet) for packet in encoder.encode(frame)]
+    return frames
 
 
 async def answer_with(peer: Watched, connection: RTCPeerConnection, policy: AnswerPolicy) -> Negotiated:
@@ -97,7 +97,12 @@ async def state_reached_in_time(reached: asyncio.Event) -> None:
 def state_reached(connection: RTCPeerConnection, state: str) -> Awaitable[None]:
     """To be awaited once; begins to listen at once."""
     reached = asyncio.Event()
-    connection.on("connectionstatechange", lambda: connection.connectionState == state and reached.set())
+
+    @connection.on("connectionstatechange")
+    def _changed() -> None:
+        if connection.connectionState == state:
+            reached.set()
+
     return state_reached_in_time(reached)
 
 
@@ -115,7 +120,9 @@ async def feed_until_heard(
             assert peer.peer.send_rtp(packet)
             number += 1
             await asyncio.wait({heard}, timeout=0.005)
-    assert heard.result().sample_rate == 48000
+    frame = heard.result()
+    assert isinstance(frame, av.AudioFrame)
+    assert frame.sample_rate == 48000
 
 
 @pytest.mark.parametrize("ends", ["server", "client"])

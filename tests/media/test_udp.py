@@ -9,9 +9,17 @@ import socket
 import pytest
 
 from emulator.media.transport.errors import BindError
-from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket
+from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket, open_client_peer
 
-from .transport_kit import CERTIFICATE, connected_pair, open_socket, rtp_packet
+from .transport_kit import (
+    CERTIFICATE,
+    OTHER_CERTIFICATE,
+    Watched,
+    connect,
+    connected_pair,
+    open_socket,
+    rtp_packet,
+)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost", "", "256.0.0.1"])
@@ -29,9 +37,7 @@ async def test_an_impossible_port_is_a_bind_error(port: int) -> None:
 async def test_a_taken_port_is_a_bind_error() -> None:
     first = open_socket()
     with pytest.raises(BindError, match=str(first.local_address[1])):
-        MediaSocket.open(
-            "127.0.0.1", first.local_address[1], loop=asyncio.get_running_loop(), certificate=CERTIFICATE
-        )
+        MediaSocket.open("127.0.0.1", first.local_address[1], loop=asyncio.get_running_loop(), certificate=CERTIFICATE)
     first.close()
 
 
@@ -49,7 +55,6 @@ async def test_ten_thousand_random_datagrams_do_not_harm_a_connection() -> None:
     client, server = await connected_pair(media_socket)
     rng = random.Random(7)
     noise = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    number = 0
     for burst in range(500):
         for _ in range(20):
             size = rng.choice((0, 1, 12, 13, 20, 28, 100, 1200, 2100))
@@ -61,15 +66,13 @@ async def test_ten_thousand_random_datagrams_do_not_harm_a_connection() -> None:
             noise.sendto(datagram, media_socket.local_address)
         client.peer.send_rtp(rtp_packet(burst))
         server.peer.send_rtp(rtp_packet(burst))
-        number += 1
-        await server.until(lambda: len(server.rtp) == number)
-    await client.until(lambda: len(client.rtp) == number)
+        await server.until(lambda sent=burst + 1: len(server.rtp) == sent)  # type: ignore[misc]  # defaults of a lambda have no type
+    await client.until(lambda: len(client.rtp) == 500)
     noise.close()
 
     stats = media_socket.stats
     assert stats.received >= 10_500
     assert stats.unknown + stats.malformed >= 10_000
-    assert server.peer.selected_address != noise
     client.peer.close()
     media_socket.close()
 
@@ -124,10 +127,6 @@ async def test_an_ipv6_address_works_the_same() -> None:
         media_socket = MediaSocket.open("::1", 0, loop=loop, certificate=CERTIFICATE)
     except BindError:
         pytest.skip("no IPv6 loopback address here")
-    from emulator.media.transport.udp import open_client_peer
-
-    from .transport_kit import OTHER_CERTIFICATE, Watched, connect
-
     client = Watched(open_client_peer("::1", loop=loop, certificate=OTHER_CERTIFICATE))
     server = Watched(media_socket.create_peer())
     connect(client.peer, server.peer)

@@ -63,7 +63,7 @@ class Watched:
         append(value)
         self._said.set()
 
-    async def until(self, condition: Callable[[], bool], timeout: float = 5) -> None:  # noqa: ASYNC109 - a test's own
+    async def until(self, condition: Callable[[], bool], timeout: float = 5) -> None:
         """Waits for callbacks until the condition holds."""
         async with asyncio.timeout(timeout):
             while not condition():
@@ -80,9 +80,7 @@ class Watched:
 
 
 def open_socket(*, timeouts: PeerTimeouts | None = None) -> MediaSocket:
-    return MediaSocket.open(
-        "127.0.0.1", 0, loop=asyncio.get_running_loop(), certificate=CERTIFICATE, timeouts=timeouts
-    )
+    return MediaSocket.open("127.0.0.1", 0, loop=asyncio.get_running_loop(), certificate=CERTIFICATE, timeouts=timeouts)
 
 
 def open_client(*, timeouts: PeerTimeouts | None = None) -> Watched:

@@ -1,1 +1,1 @@
-"""What a synthetic participant's camera and microphone deliver."""
+"""What synthetic participants show and say."""

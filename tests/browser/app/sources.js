@@ -33,12 +33,16 @@ const VIDEO = {
 };
 
 const AUDIO = {
-  tone({ frequency = 440, gain = 0.25 }) {
+  /** One frequency in Hz, or the chord by which probes recognise an index. */
+  tone({ frequency = 440, index, gain = 0.25 }) {
     audioContext ??= new AudioContext();
-    const oscillator = new OscillatorNode(audioContext, { frequency });
     const output = audioContext.createMediaStreamDestination();
-    oscillator.connect(new GainNode(audioContext, { gain })).connect(output);
-    oscillator.start();
+    const frequencies = index === undefined ? [frequency] : window.RoomsProbe.chord(index);
+    for (const each of frequencies) {
+      const oscillator = new OscillatorNode(audioContext, { frequency: each });
+      oscillator.connect(new GainNode(audioContext, { gain: gain / frequencies.length })).connect(output);
+      oscillator.start();
+    }
     return output.stream.getAudioTracks()[0];
   },
 

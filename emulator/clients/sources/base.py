@@ -1,0 +1,79 @@
+"""What a media source is, and whom it speaks for.
+
+A source is content, nothing more: it can say what picture or sound number n is. Timers, encoders and packets are the
+tracks' business (`video_track.py`, `audio_track.py`), so a new source is one small file and one line in the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+VideoCodec = Literal["VP8", "H264"]
+
+SAMPLE_RATE = 48_000
+FRAME_SAMPLES = 960
+FRAMES_PER_SECOND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a source speaks for. `name` is for people, `tone` the index of the participant's chord."""
+
+    participant_id: str
+    name: str
+    key: str
+    tone: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFormat:
+    """`fps` frames per second, `bitrate` in bit/s. Width and height are even."""
+
+    width: int
+    height: int
+    fps: float
+    bitrate: int
+    codec: VideoCodec = "VP8"
+
+
+@runtime_checkable
+class VideoSource(Protocol):
+    """Pictures by number. `painter` is called once per published track."""
+
+    @property
+    def format(self) -> VideoFormat: ...
+
+    @property
+    def still(self) -> bool:
+        """All pictures are the same: one of them is encoded, once."""
+        ...
+
+    def painter(self) -> Callable[[int], av.VideoFrame]:
+        """What draws picture n. Called in a worker thread, one picture at a time."""
+        ...
+
+
+@runtime_checkable
+class AudioSource(Protocol):
+    """Sound in blocks of 20 ms: 960 samples, 48 kHz, one channel."""
+
+    @property
+    def loop(self) -> int | None:
+        """After how many blocks the content repeats, None if it does not (or only after very long)."""
+        ...
+
+    @property
+    def cache_key(self) -> Hashable:
+        """Equal for sources with equal content: what they send is encoded once for all of them."""
+        ...
+
+    def block(self, number: int) -> Samples:
+        """Block n, int16 of shape (960,)."""
+        ...
