@@ -159,9 +159,7 @@ class RawClient:
         if context is not None:
             fields["external"] = context
         text = display(self.participant_id, **fields)
-        reply = await self.message(
-            self.reg, {"request": "join", "room": self.room_id, "display": text, "muted": True}
-        )
+        reply = await self.message(self.reg, {"request": "join", "room": self.room_id, "display": text, "muted": True})
         self.reg_id = reply.get("plugindata", {}).get("data", {}).get("id", 0)
         return reply
 

@@ -136,9 +136,7 @@ async def test_r39_token_of_a_deleted_room_joins_no_more(client: Clients, room: 
     assert (await raw.request("create"))["status_code"] == 404
 
 
-async def test_refused_client_that_does_not_close_is_put_out(
-    client: Clients, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_refused_client_that_does_not_close_is_put_out(client: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emulator.signaling.session.REFUSAL_GRACE_SECS", 0.05)
     alice, bob = await client(entered=True), await client(entered=True)
     alice.token = "forged"
