@@ -4,6 +4,7 @@ ApiError                one status, one error object
 ├── Unauthenticated     401: no key, another scheme, an unknown key
 ├── Forbidden           403
 ├── MalformedJson       400: the body is no JSON
+│   └── UnreadableBody  400: the body did not come through; the connection can not be used again
 ├── BadBody             422, names the place in the body
 ├── BadQuery            422, names the query parameter
 ├── BodyTooLarge        413
@@ -23,6 +24,8 @@ from emulator.wire import rest
 
 class ApiError(Exception):
     """`detail` None means the generic text of `code`."""
+
+    closes_connection = False
 
     def __init__(
         self,
@@ -55,6 +58,12 @@ class Forbidden(ApiError):
 class MalformedJson(ApiError):
     def __init__(self, detail: str) -> None:
         super().__init__(400, rest.INVALID_JSON, detail)
+
+
+class UnreadableBody(MalformedJson):
+    """Packed wrongly, or broken off: where the next request would start is unknown."""
+
+    closes_connection = True
 
 
 class BadBody(ApiError):
@@ -114,4 +123,6 @@ def answer_error(error: ApiError) -> web.Response:
     )
     if error.headers:
         response.headers.update(error.headers)
+    if error.closes_connection:
+        response.force_close()
     return response

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from emulator.api.errors import BadBody, BodyTooLarge, MalformedJson
+from emulator.api.errors import BadBody, BodyTooLarge, MalformedJson, UnreadableBody
 from emulator.wire import rest
 
 MAX_BODY_BYTES = 256 * 1024
@@ -35,7 +35,7 @@ def is_uuid(text: str) -> bool:
 async def read_body(request: web.Request) -> Body:
     """The JSON object of a request that must have one.
 
-    Raises MalformedJson (400), BadBody (422: missing, or no object), BodyTooLarge (413).
+    Raises MalformedJson or UnreadableBody (400), BadBody (422: missing, or no object), BodyTooLarge (413).
     """
     body = await read_optional_body(request)
     if body is None:
@@ -73,9 +73,9 @@ async def _read_raw(request: web.Request) -> bytes:
                 raise BodyTooLarge(MAX_BODY_BYTES)
     except web.RequestPayloadError as error:
         request.content.feed_eof()  # nothing more can come of it: or aiohttp reads on, and logs the same error again
-        raise MalformedJson(f"The request body can not be read: {error}") from error
+        raise UnreadableBody(f"The request body can not be read: {error}") from error
     except ConnectionResetError as error:  # nobody will read the answer, but it is no failure of ours
-        raise MalformedJson("The connection was lost before the body was complete.") from error
+        raise UnreadableBody("The connection was lost before the body was complete.") from error
     return bytes(chunks)
 
 

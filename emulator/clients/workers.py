@@ -1,7 +1,7 @@
 """The few threads in which pictures are drawn, encoded and decoded: libvpx and libx264 release the interpreter lock.
 
-A worker job is a plain function; its result comes back to the event loop. Each caller keeps at most one job at a time in
-here, so the queue is as long as there are callers, and no longer.
+A job is a plain function; its result comes back to the event loop. Each caller keeps at most one job at a time in here,
+so the queue is as long as there are callers, and no longer.
 """
 
 from __future__ import annotations

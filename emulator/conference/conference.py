@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from emulator.conference.legs import (
@@ -16,7 +18,8 @@ from emulator.conference.legs import (
     mid_extensions,
     payload_formats,
 )
-from emulator.conference.mix import Mix
+from emulator.conference.mix import Mix, MixStats
+from emulator.media.audio.activity import Talkers
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.errors import NegotiationError
@@ -57,7 +60,13 @@ class Conference:
     """Legs and feeds of one session. Legs are keyed by the id of the Janus handle that owns them."""
 
     def __init__(
-        self, account: Account, *, socket: MediaSocket, loop: asyncio.AbstractEventLoop, rng: random.Random
+        self,
+        account: Account,
+        *,
+        socket: MediaSocket,
+        loop: asyncio.AbstractEventLoop,
+        rng: random.Random,
+        executor: Executor,
     ) -> None:
         self._account = account
         self._socket = socket
@@ -66,7 +75,8 @@ class Conference:
         self._publishers: dict[int, PublisherLeg] = {}
         self._subscribers: dict[int, SubscriberLeg] = {}
         self._mixers: dict[int, MixerLeg] = {}
-        self._mix = Mix(loop)
+        self._mix = Mix(loop, executor, self._leg_talks)
+        self._talkers: Talkers[int] = Talkers()
 
     # -- publishers -----------------------------------------------------------------------------------------------
 
@@ -93,6 +103,7 @@ class Conference:
         )
         participant = self._account.participant(participant_id)
         feed.audio_gate_open = not participant.muted
+        feed.on_audio = self._listen_to(handle_id, feed)
         peer.on_rtp = feed.receive_rtp
         peer.on_rtcp = feed.receive_rtcp
         peer.on_connected = lambda: self._account.announce_stream(participant_id, stream_id)
@@ -112,6 +123,7 @@ class Conference:
     def close_feed(self, stream_id: str) -> None:
         """The stream is gone; subscribers keep their connections until they detach (S-88)."""
         for handle_id in [i for i, leg in self._publishers.items() if leg.stream_id == stream_id]:
+            self._talkers.forget(handle_id)
             self._publishers.pop(handle_id).close()
 
     # -- subscribers ----------------------------------------------------------------------------------------------
@@ -224,8 +236,7 @@ class Conference:
 
         def connected() -> None:
             leg.up = True
-            if sender is not None:
-                self._mix.listen(handle_id, sender)
+            self._mix.start(handle_id, sender)
 
         def closed(reason: str) -> None:
             # The person stays: presence follows the socket only (T-35).
@@ -242,6 +253,29 @@ class Conference:
     def _close_mixer(self, handle_id: int, leg: MixerLeg) -> None:
         self._mix.remove(handle_id)
         leg.close()
+
+    # -- who talks ------------------------------------------------------------------------------------------------
+
+    def _listen_to(self, handle_id: int, feed: Feed) -> Callable[[bytes, int, int, int | None], object]:
+        """Watch a published stream's levels, as the header extension tells them (RFC 6464)."""
+
+        def heard(payload: bytes, sequence: int, timestamp: int, level: int | None) -> None:
+            if level is not None and feed.audio_gate_open:
+                transition = self._talkers.observe(handle_id, -float(level), self._loop.time())
+                if transition is not None:
+                    self._stream_talks(transition.who, transition.talking)
+
+        return heard
+
+    def _stream_talks(self, handle_id: int, talking: bool) -> None:
+        leg = self._publishers.get(handle_id)
+        if leg is not None:
+            self._account.tell_talking(leg.participant_id, stream_id=leg.stream_id, talking=talking)
+
+    def _leg_talks(self, handle_id: int, talking: bool) -> None:
+        leg = self._mixers.get(handle_id)
+        if leg is not None:
+            self._account.tell_talking(leg.participant_id, stream_id=None, talking=talking)
 
     # -- moderation -----------------------------------------------------------------------------------------------
 
@@ -267,6 +301,7 @@ class Conference:
         """The handle is gone; without effect if its leg went before."""
         publisher = self._publishers.pop(handle_id, None)
         if publisher is not None:
+            self._talkers.forget(handle_id)
             publisher.close()
         subscriber = self._subscribers.pop(handle_id, None)
         if subscriber is not None:
@@ -283,6 +318,12 @@ class Conference:
             subscriber.control(now)
         for mixer in self._mixers.values():
             mixer.control(now)
+        for transition in self._talkers.expire(now):
+            self._stream_talks(transition.who, transition.talking)
+
+    @property
+    def mix_stats(self) -> MixStats:
+        return self._mix.stats
 
     def close(self) -> None:
         """The session is over: all its connections close, without any action of the clients (S-22)."""

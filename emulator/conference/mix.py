@@ -1,54 +1,128 @@
-"""The mixed audio of one session: who speaks into it, who hears it, and its 20 ms beat."""
+"""The mixed audio of one session: its 20 ms beat between the mixer's thread and the listeners' RTP streams.
+
+Mixing encodes Opus, which would hold the event loop for milliseconds when many talk; libopus works without the
+interpreter's lock, so `tick` runs in a worker thread and only the finished packets come back to the loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
 
+from emulator.media.audio.leg import Leg
+from emulator.media.audio.mixer import MixedFrame, Mixer
+from emulator.media.audio.opus import FRAME
+from emulator.media.audio.pacer import TickSchedule
 from emulator.media.rtp.sender import RtpSender
 
-FRAME_SECS = 0.02
-FRAME_SAMPLES = 960
-SILENCE = b"\xf8\xff\xfe"
+OnAudio = Callable[[bytes, int, int, int | None], object]
+OnTalking = Callable[[int, bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MixStats:
+    """Ticks since the mix began; `late` ran more than 20 ms after their time, `skipped` never did."""
+
+    ticks: int
+    late: int
+    skipped: int
 
 
 class Mix:
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    """Legs are named by the handle that owns them. `on_talking(leg, talking)` tells transitions, on the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, executor: Executor, on_talking: OnTalking) -> None:
         self._loop = loop
+        self._executor = executor
+        self._on_talking = on_talking
+        self._mixer: Mixer[int] = Mixer()
+        self._legs: dict[int, Leg[int]] = {}
         self._senders: dict[int, RtpSender] = {}
+        self._schedule: TickSchedule | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
         self._timestamp = 0
+        self._ticks = 0
+        self._closed = False
 
-    def add(self, leg_id: int, *, muted: bool) -> Callable[[bytes, int, int, int | None], object]:
-        def receive(payload: bytes, sequence: int, timestamp: int, level: int | None) -> None:
+    @property
+    def stats(self) -> MixStats:
+        schedule = self._schedule
+        return MixStats(self._ticks, schedule.late if schedule else 0, schedule.skipped if schedule else 0)
+
+    def add(self, leg_id: int, *, muted: bool) -> OnAudio:
+        """A new leg; returns what takes its incoming audio (payload, extended sequence, timestamp, level)."""
+        leg = self._legs[leg_id] = self._mixer.add_leg(leg_id)
+        leg.set_muted(muted)
+        return leg.receive
+
+    def start(self, leg_id: int, sender: RtpSender | None) -> None:
+        """The leg's connection is up: it is heard from now on, and hears if it has a sender."""
+        leg = self._legs.get(leg_id)
+        if leg is None:
             return
-
-        return receive
-
-    def listen(self, leg_id: int, sender: RtpSender) -> None:
-        self._senders[leg_id] = sender
-        if self._timer is None:
-            self._due = self._loop.time()
-            self._tick()
+        if sender is not None:
+            self._senders[leg_id] = sender
+            leg.receiving = True
+        if self._schedule is None:
+            self._schedule = TickSchedule(self._loop.time())
+            self._wait(self._schedule)
 
     def set_muted(self, leg_id: int, muted: bool) -> None:
-        return
+        leg = self._legs.get(leg_id)
+        if leg is not None:
+            leg.set_muted(muted)
 
     def remove(self, leg_id: int) -> None:
-        self._senders.pop(leg_id, None)
+        if self._legs.pop(leg_id, None) is not None:
+            self._senders.pop(leg_id, None)
+            self._mixer.remove_leg(leg_id)
 
-    def _tick(self) -> None:
+    # -- the beat -------------------------------------------------------------------------------------------------
+
+    def _wait(self, schedule: TickSchedule) -> None:
+        self._timer = self._loop.call_at(schedule.next_at, self._beat)
+
+    def _beat(self) -> None:
         self._timer = None
-        if not self._senders:
+        schedule = self._schedule
+        if self._closed or schedule is None:
             return
-        for sender in self._senders.values():
-            sender.send_frame([SILENCE], self._timestamp, marker=False)
-        self._timestamp += FRAME_SAMPLES
-        self._due = max(self._due + FRAME_SECS, self._loop.time())
-        self._timer = self._loop.call_at(self._due, self._tick)
+        if not self._legs:
+            self._schedule = None  # nobody there: the beat begins anew with the next leg
+            return
+        due = schedule.due(self._loop.time())
+        self._timestamp += due.skipped * FRAME
+        if due.ticks == 0:
+            self._wait(schedule)
+            return
+        mixing = self._loop.run_in_executor(self._executor, self._mix, due.ticks)
+        mixing.add_done_callback(self._mixed)
+
+    def _mix(self, ticks: int) -> list[list[MixedFrame[int]]]:
+        """In the worker thread."""
+        return [self._mixer.tick() for _ in range(ticks)]
+
+    def _mixed(self, mixing: asyncio.Future[list[list[MixedFrame[int]]]]) -> None:
+        if mixing.cancelled() or self._closed:
+            return
+        for frames in mixing.result():
+            self._ticks += 1
+            for frame in frames:
+                for leg_id in frame.leg_ids:
+                    sender = self._senders.get(leg_id)
+                    if sender is not None:
+                        sender.send_frame([frame.payload], self._timestamp, marker=False)
+            self._timestamp += FRAME
+        for transition in self._mixer.take_transitions():
+            if transition.who in self._legs:
+                self._on_talking(transition.who, transition.talking)
+        if self._schedule is not None and not self._closed:
+            self._wait(self._schedule)
 
     def close(self) -> None:
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

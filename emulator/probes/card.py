@@ -104,7 +104,7 @@ class TestCard:
 def hue_of(participant: UUID) -> float:
     """The background hue of a participant, an angle in radians in the U, V plane."""
     # A generator seeded with the id, so that ids that differ in one digit differ in hue.
-    return random.Random(participant.int).random() * 2 * pi  # noqa: S311 - a colour, not a secret
+    return random.Random(participant.int).random() * 2 * pi
 
 
 def _cell_slices(width: int, height: int) -> list[tuple[slice, slice]]:

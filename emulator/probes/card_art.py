@@ -203,7 +203,8 @@ def _disc(place: Layout) -> _Ink:
     across = np.arange(place.width, dtype=np.float32) + 0.5 - x
     down = np.arange(place.height, dtype=np.float32) + 0.5 - y
     distance = np.hypot(across, down[:, np.newaxis])
-    return np.clip(place.disc_radius + 0.5 - distance, 0, 1).astype(np.float32)
+    ink: _Ink = np.clip(place.disc_radius + 0.5 - distance, 0, 1).astype(np.float32)
+    return ink
 
 
 def _dot(x: float, y: float, radius: float) -> tuple[int, int, _Ink]:
@@ -213,12 +214,14 @@ def _dot(x: float, y: float, radius: float) -> tuple[int, int, _Ink]:
     across = (np.arange(wide * _SMOOTH) + 0.5) / _SMOOTH + left - x
     down = (np.arange(high * _SMOOTH) + 0.5) / _SMOOTH + top - y
     inside = np.hypot(across, down[:, np.newaxis]) <= radius
-    return top, left, inside.reshape(high, _SMOOTH, wide, _SMOOTH).mean(axis=(1, 3)).astype(np.float32)
+    ink: _Ink = inside.reshape(high, _SMOOTH, wide, _SMOOTH).mean(axis=(1, 3)).astype(np.float32)
+    return top, left, ink
 
 
 def _ink(image: Image.Image) -> _Ink:
-    return np.asarray(image, dtype=np.float32) / 255
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
 
 
 def _plane(values: NDArray[np.floating]) -> Plane:
-    return np.clip(np.rint(values), 16, 240).astype(np.uint8)
+    plane: Plane = np.clip(np.rint(values), 16, 240).astype(np.uint8)
+    return plane

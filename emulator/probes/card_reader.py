@@ -31,7 +31,7 @@ MIN_CONTRAST = 48
 """Luma steps between the means of white and black cells. A card is drawn with 219."""
 
 MIN_MARGIN = 0.15
-"""How far each cell must be from the threshold, as a share of that contrast; nearer is doubt, and doubt is no reading."""
+"""How far each cell must be from the threshold, as a share of that contrast; nearer is doubt: no reading."""
 
 _TAPS2 = len(TAPS) ** 2
 _Index = NDArray[np.intp]
@@ -85,7 +85,8 @@ def _sample_places(width: int, height: int, crop: Crop) -> tuple[_Index, _Index]
 
 def _cell_sums(luma: NDArray[np.uint8], rows: _Index, columns: _Index) -> NDArray[np.int64]:
     samples = luma[rows, columns].reshape(ROWS + 2, len(TAPS), COLUMNS + 2, len(TAPS))
-    return samples.sum(axis=(1, 3), dtype=np.int64)
+    sums: NDArray[np.int64] = samples.sum(axis=(1, 3), dtype=np.int64)
+    return sums
 
 
 def _white_cells(sums: NDArray[np.int64]) -> NDArray[np.bool_] | None:

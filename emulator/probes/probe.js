@@ -420,13 +420,21 @@
     // Only what leads to the speakers is sure to be processed.
     source.connect(analyser).connect(mute).connect(context.destination);
 
+    // Not waited for: it stays pending while nothing is sent, and hearing nothing is an answer.
+    let closed = false;
+    let failure = null;
+    element.play().catch((error) => {
+      if (!closed) failure = error;
+    });
+
     const buffer = new Float32Array(analyser.fftSize);
     const size = planFor(context.sampleRate).size;
     let heardAt = -Infinity;
     let lastHeard = {};
     return {
-      ready: Promise.all([runningContext(context), element.play()]).then(() => undefined),
+      ready: runningContext(context),
       heard() {
+        if (failure) throw failure;
         if (context.currentTime - heardAt >= 0.05) {
           heardAt = context.currentTime;
           analyser.getFloatTimeDomainData(buffer);
@@ -435,6 +443,7 @@
         return { ...lastHeard };
       },
       close() {
+        closed = true;
         element.pause();
         element.srcObject = null;
         source.disconnect();

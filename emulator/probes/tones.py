@@ -12,7 +12,11 @@ tone on a scattered grid 1 to 4 %, with two on a scattered grid none.
 Something counts as heard in a window of 200 ms when, for both tones of its chord, the spectrum (Hann window) has a peak
 there, at least `MIN_RISE` over the median of its surroundings, `MIN_RISE_SUM` both together, the two differ by less
 than `MAX_DIFFERENCE`, and the chord has at least `HEARD_DBFS` and is not more than `MAX_BELOW_LOUDEST` weaker than
-the loudest chord found. Levels are in dBFS, where a sine of full scale has 0: a chord of amplitude 0.1 has -23 dBFS.
+the loudest chord found. What this does not withstand: a few chords overdriven by 10 dB into hard clipping, whose
+products count as one more voice now and then; a steady voice at -20 dBFS, in one window of fifty. Naming the
+candidates makes both rarer.
+
+Levels are in dBFS, where a sine of full scale has 0: a chord of amplitude 0.1 has -23 dBFS.
 `probe.js` holds the same numbers and the same steps.
 """
 
@@ -64,8 +68,9 @@ class ToneIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TalkPattern:
-    """When a talker talks: pairs of seconds (on, off), repeated for ever, with cosine fades inside the edges of each on.
+    """When a talker talks: pairs of seconds (on, off), repeated for ever; each on fades in and out within itself.
 
+    `fade` is in seconds, shaped like a cosine.
     Raises ToneError when a time is negative, an on is shorter than two fades, or there is nothing to repeat.
     """
 
@@ -103,9 +108,7 @@ def tone_for(index: int) -> ToneIdentity:
     return _IDENTITIES[index]
 
 
-def tone_samples(
-    index: int, start_sample: int, count: int, rate: int = RATE, amplitude: float = AMPLITUDE
-) -> Samples:
+def tone_samples(index: int, start_sample: int, count: int, rate: int = RATE, amplitude: float = AMPLITUDE) -> Samples:
     """`count` samples of a chord, from `start_sample` on: calls that follow on each other join without a seam.
 
     `amplitude` is the peak as a share of full scale. Raises ToneError for an unknown index, rate or amplitude.
@@ -159,7 +162,7 @@ def tones_in(
     heard: dict[int, float] = {}
     last = len(samples) - plan.window.size
     for start in {*range(0, last + 1, plan.window.size // 2), last}:
-        window = samples[start : start + plan.window.size] * scale
+        window = samples[start : start + plan.window.size].astype(np.float64) * scale
         for index, level in _heard_in_window(window, plan):
             heard[index] = max(level, heard.get(index, level))
     return dict(sorted(heard.items(), key=lambda item: -item[1]))
@@ -280,7 +283,8 @@ def _envelope(pattern: TalkPattern, start_sample: int, count: int, rate: int) ->
 def _to_int16(wave: NDArray[np.float32], amplitude: float) -> Samples:
     if not 0 <= amplitude <= 1:
         raise ToneError(f"an amplitude is a share of full scale from 0 to 1, got {amplitude}")
-    return np.rint(wave * np.float32(amplitude * 32767)).astype(np.int16)
+    samples: Samples = np.rint(wave * np.float32(amplitude * 32767)).astype(np.int16)
+    return samples
 
 
 def _check_rate(rate: int) -> None:

@@ -264,6 +264,15 @@ class Account:
             raise NotFound("participant present on this connection", participant_id)
         return participant
 
+    @_command
+    def tell_talking(self, participant_id: str, *, stream_id: str | None, talking: bool) -> None:
+        """Somebody began or stopped to talk (S-100, S-101). Without effect for who is not there any more."""
+        participant = self.records.participants.get(participant_id)
+        if participant is not None and participant.present:
+            self._tell(
+                h.TalkingChanged(participant.room_id, participant.session_id, participant_id, stream_id, talking)
+            )
+
     # -- moderation -----------------------------------------------------------------------------------------------
 
     @_command

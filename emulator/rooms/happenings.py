@@ -140,6 +140,18 @@ class StreamUnpublished(Event):
     announced: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TalkingChanged(Event):
+    """Somebody began or stopped to talk: in a stream of theirs, or (`stream_id` None) in the mixed audio."""
+
+    type: ClassVar[str] = "talking_changed"
+    room_id: str
+    session_id: str
+    participant_id: str
+    stream_id: str | None
+    talking: bool
+
+
 EVENT_TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
@@ -156,5 +168,6 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StreamPublished,
         StreamChanged,
         StreamUnpublished,
+        TalkingChanged,
     )
 }

@@ -69,6 +69,8 @@ class Records:
                 stream.audio_enabled, stream.video_enabled = event.audio_enabled, event.video_enabled
             case h.StreamUnpublished():
                 del self.participants[event.participant_id].streams[event.stream_id]
+            case h.TalkingChanged():
+                pass  # of the moment: no record keeps it
             case _:
                 raise TypeError(f"records know no event of the type {event.type!r}")
 

@@ -14,19 +14,11 @@ MODERATOR = "moderator"
 
 
 @dataclass(frozen=True, slots=True)
-class VideoSpec:
-    """Pixels, frames per second; bits per second, or None for the client's own choice."""
+class MediaSpec:
+    """A source of `emulator.clients.sources.registry` and its options, times in seconds and bitrates in bit/s."""
 
-    source: str = "test_card"
-    width: int = 640
-    height: int = 360
-    fps: int = 15
-    bitrate: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AudioSpec:
-    source: str = "tone"
+    source: str
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +26,8 @@ class StreamSpec:
     """A stream somebody can publish; a medium that is None is not there."""
 
     key: str
-    video: VideoSpec | None
-    audio: AudioSpec | None
+    video: MediaSpec | None
+    audio: MediaSpec | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Repeatable chance: every draw has a generator of its own, keyed by what it is for.
 
-Generators are keyed by (seed, participant, step), never shared, so a step that is inserted leaves all other draws alone.
+Generators are keyed by (seed, participant, step), never shared, so a step that is inserted leaves all others alone.
 """
 
 from __future__ import annotations

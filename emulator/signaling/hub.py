@@ -100,6 +100,8 @@ class Hub:
                 self._moderate(event.participant_id, muted=True)
             case h.ParticipantUnmuted() as event:
                 self._moderate(event.participant_id, muted=False)
+            case h.TalkingChanged() as event:
+                self._talking(event)
 
     def _presence(self, participant_id: str, connection: str) -> AudioEntry | None:
         for entry in self.audio.values():
@@ -149,3 +151,15 @@ class Hub:
                 if feed.announced:
                     value = "muted" if muted else "unmuted"
                     self.to_listeners({"videoroom": "event", "id": feed.id, "audio-moderation": value})
+
+    def _talking(self, event: h.TalkingChanged) -> None:
+        """E12 on the listeners with the pub id, E13 on the registers with the mix id, both with their endings."""
+        value = "talking" if event.talking else "stopped-talking"
+        if event.stream_id is not None:
+            feed = self.feed_of_stream(event.stream_id)
+            if feed is not None and feed.announced:
+                self.to_listeners({"videoroom": value, "id": feed.id})
+            return
+        for entry in self.audio.values():
+            if entry.participant_id == event.participant_id and (entry.setup or not entry.presence):
+                self.to_registers({"audiobridge": value, "id": entry.id})

@@ -60,6 +60,7 @@ MAX_BYTES = 256 * 1024
 MAX_LINES = 8192
 MAX_MEDIA = 32
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
 _MEDIA = re.compile(r"([A-Za-z0-9-]+) ([0-9]{1,5})(?:/[0-9]{1,5})? ([A-Za-z0-9/.+-]+) (\S+(?: \S+)*) ?")
 
 
@@ -139,7 +140,7 @@ class _Parser:
         numbered = []
         for number, line in enumerate(self._text.split("\n"), 1):
             line = line.rstrip("\r")
-            if any(char < " " and char != "\t" for char in line):
+            if _CONTROL.search(line):
                 raise SdpError(number, line, "no control characters")
             if line:
                 numbered.append((number, line))

@@ -35,7 +35,9 @@ def _is_uri(value: object) -> bool:
 class PublicDocument:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
-        self._paths = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), item) for path, item in document["paths"].items()]
+        self._paths = [
+            (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), item) for path, item in document["paths"].items()
+        ]
 
     def operations(self) -> set[tuple[str, str]]:
         return {

@@ -165,6 +165,6 @@ class Served:
 
 def _against_document(method: str, path: str, answer: Answer) -> None:
     if DOCUMENT.exists():
-        from tests.api.public_document import public_document  # noqa: PLC0415 - only there is jsonschema needed
+        from tests.api.public_document import public_document
 
         public_document().check(method, path, answer.status, answer.raw)

@@ -92,9 +92,7 @@ async def test_refresh_needs_no_key(api: Served) -> None:
     room = await api.room()
     tokens = (await api.post(f"/rooms/{room['id']}/actions/generate_join_client_token", {})).data
     body = {"refresh_token": tokens["refresh_token"]}
-    assert (
-        await api.with_key(None).post(f"/rooms/{room['id']}/actions/refresh_client_token", body)
-    ).status == 201
+    assert (await api.with_key(None).post(f"/rooms/{room['id']}/actions/refresh_client_token", body)).status == 201
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -169,9 +169,7 @@ async def test_preflight_repeats_no_odd_header_names_and_knows_no_unknown_path(a
     assert (await api.request("OPTIONS", "/nothing")).refused(404) == "10005"
 
 
-@pytest.mark.parametrize(
-    "path", ["/_emulator/anything", "/_emulator", "/livez", "/readyz", f"/{new_uuid()}/janus"]
-)
+@pytest.mark.parametrize("path", ["/_emulator/anything", "/_emulator", "/livez", "/readyz", f"/{new_uuid()}/janus"])
 async def test_other_surfaces_are_left_alone(api: Served, path: str) -> None:
     """Their unknown paths are theirs to answer."""
     answer = await api.get(path)

@@ -128,7 +128,7 @@ async def test_filters_are_joined_by_and(api: Served) -> None:
     dates = f"filter[date_created_at][gte]={day}&filter[date_created_at][lte]={day}"
     assert (await api.get(f"/rooms?{dates}")).meta["total_results"] == 2
     assert (await api.get(f"/rooms?{dates}&filter[unique_name]=one")).data == [room]
-    assert (await api.get(f"/rooms?filter[unique_name]=one&filter[date_created_at][gte]=2999-01-01")).data == []
+    assert (await api.get("/rooms?filter[unique_name]=one&filter[date_created_at][gte]=2999-01-01")).data == []
 
 
 BAD_DATES = ["yesterday", "", "2021-13-01", "2021-02-30", "20210425", "2021-W16-1", "2021-04-25T00:00:00Z", "2021-4-5"]

@@ -170,9 +170,7 @@ async def test_patch_changes_only_what_was_sent_and_moves_updated_at(api: Served
 
 async def test_patch_with_null_unsets(api: Served) -> None:
     room = await api.room(**FULL)
-    nulls = dict.fromkeys(
-        ("unique_name", "webhook_event_url", "webhook_event_failover_url", "webhook_timeout_secs")
-    )
+    nulls = dict.fromkeys(("unique_name", "webhook_event_url", "webhook_event_failover_url", "webhook_timeout_secs"))
     patched = (await api.patch(f"/rooms/{room['id']}", nulls)).data
     assert not set(nulls) & set(patched)
 

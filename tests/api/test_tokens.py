@@ -47,9 +47,7 @@ async def refresh(api: Served, room_id: str, token: Any, **body: Any) -> Answer:
         ({"token_ttl_secs": 3600, "refresh_token_ttl_secs": 86400}, 3600, 86400),
     ],
 )
-async def test_tokens_are_exactly_as_documented(
-    api: Served, body: dict[str, int], ttl: int, refresh_ttl: int
-) -> None:
+async def test_tokens_are_exactly_as_documented(api: Served, body: dict[str, int], ttl: int, refresh_ttl: int) -> None:
     """R-61 to R-63."""
     room = await api.room()
     now = int(api.world.clock.freeze().timestamp())

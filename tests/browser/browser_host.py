@@ -1,7 +1,8 @@
 """One Chromium and the app's web server, in a thread and an asyncio loop of their own.
 
 Tests run in loops that come and go (one per test); the browser outlives them. So everything of Playwright
-happens in this thread, and a test of any loop, or of none, asks for it through `call` or `run`.
+happens in this thread, and a test of any loop, or of none, asks for it through `call` or `run`. Only coroutines
+of Playwright may be made outside (they run here); its plain methods, such as `page.on`, must be called in here.
 """
 
 from __future__ import annotations

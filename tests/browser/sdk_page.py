@@ -82,17 +82,21 @@ class SdkPage:
         self.console_errors: list[str] = []
         self.page_errors: list[str] = []
         self._host = host
-        page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self._on_page_error(f"{error}\n{error.stack or ''}".strip()))
-        page.on("crash", lambda _: self._on_page_error("the page crashed"))
 
     # the life of a page
 
     async def open(self, app_url: str, emulator_origin: str) -> None:
         """Loads the app against an emulator. Raises SdkPageError with the reason when it cannot work."""
         url = f"{app_url}?{urlencode({'emulator': emulator_origin})}"
-        await self._host.call(self.page.goto(url))
+        await self._host.call(self._load(url))
         await self.evaluate("() => window.appReady.then(() => undefined)", timeout=20)
+
+    async def _load(self, url: str) -> None:
+        # In the browser's thread, as everything of Playwright: even page.on() talks to the browser.
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self._on_page_error(f"{error}\n{error.stack or ''}".strip()))
+        self.page.on("crash", lambda _: self._on_page_error("the page crashed"))
+        await self.page.goto(url)
 
     async def close(self) -> None:
         """Closes the page abruptly, as a closed tab does: the SDK gets no chance to say goodbye."""

@@ -88,13 +88,17 @@ class PlainPage:
         self.console: list[tuple[str, str]] = []
         self._host = host
         self._page = page
-        page.on("console", self._note)
 
     def _note(self, message: ConsoleMessage) -> None:
         self.console.append((message.type, message.text))
 
     async def goto(self, url: str) -> None:
-        await self._host.call(self._page.goto(url))
+        await self._host.call(self._load(url))
+
+    async def _load(self, url: str) -> None:
+        # In the browser's thread, as everything of Playwright: even page.on() talks to the browser.
+        self._page.on("console", self._note)
+        await self._page.goto(url)
 
     async def before_scripts(self, script: str) -> None:
         await self._host.call(self._page.add_init_script(script))

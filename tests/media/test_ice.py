@@ -129,7 +129,7 @@ def test_a_client_reaches_a_lite_server_in_one_round_trip_and_nominates_in_the_s
     world.run(0.0021)
     assert client_end.selected == [RIGHT]
     assert server_end.selected == [LEFT]
-    assert not client.nominated
+    assert [client.nominated, server.nominated] == [False, False]
     world.run(0.0021)
     assert client.nominated
     assert server.nominated
@@ -233,10 +233,9 @@ def test_thirty_seconds_of_silence_fail_both_ends_once() -> None:
     (client_end, _), (server_end, _) = client_and_server(world)
     world.run(10)
     world.loses = lambda _message, _source: True
-    world.run(29)
-    silent_since = [client_end.failures, server_end.failures]
-    assert silent_since == [[], []] or world.now < 140
-    world.run(60)
+    world.run(23)  # at most 6 s had passed since the last valid check
+    assert client_end.failures == server_end.failures == []
+    world.run(7)
     assert client_end.failures == server_end.failures == ["no valid connectivity check for 30 s"]
     sent = len(world.sent)
     world.run(60)

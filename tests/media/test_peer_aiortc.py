@@ -10,7 +10,7 @@ from fractions import Fraction
 import aioice.ice
 import av
 import pytest
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCPeerConnection, RTCSessionDescription, rtcdtlstransport
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from emulator.media.transport.answer import accept_answer, make_answer
@@ -120,9 +120,9 @@ async def feed_until_heard(
             assert peer.peer.send_rtp(packet)
             number += 1
             await asyncio.wait({heard}, timeout=0.005)
-    frame = heard.result()
-    assert isinstance(frame, av.AudioFrame)
-    assert frame.sample_rate == 48000
+    decoded = heard.result()
+    assert isinstance(decoded, av.AudioFrame)
+    assert decoded.sample_rate == 48000
 
 
 @pytest.mark.parametrize("ends", ["server", "client"])
@@ -206,6 +206,25 @@ async def test_aiortc_offering_a_data_channel_is_answered(
     await server.until(lambda: bool(server.data))
 
     assert (negotiated.media[0].kind, negotiated.media[0].sctp_port) == ("application", 5000)
+    server.peer.close()
+
+
+async def test_an_end_without_aead_gets_the_older_profile(
+    media_socket: MediaSocket,
+    browser: RTCPeerConnection,
+    opus_frames: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rtcdtlstransport, "SRTP_PROFILES", [rtcdtlstransport.SRTP_AES128_CM_SHA1_80])
+    server = Watched(media_socket.create_peer())
+    browser.addTrack(AudioStreamTrack())
+
+    negotiated = await answer_with(server, browser, replace(MIX_POLICY, sources={"0": SOURCE}))
+    await server.connected()
+    await feed_until_heard(server, browser, opus_frames, negotiated.media[0].codec.payload_type)
+    await server.until(lambda: bool(server.rtp))
+
+    assert server.peer.srtp_profile == "SRTP_AES128_CM_SHA1_80"
     server.peer.close()
 
 

@@ -89,7 +89,7 @@ def test_attributes_behind_the_integrity_do_not_count() -> None:
     assert message.attribute(Attribute.USE_CANDIDATE) is None
 
 
-@pytest.mark.parametrize("position", range(len(SAMPLE_REQUEST)))
+@pytest.mark.parametrize("position", range(len(SAMPLE_REQUEST) - 8))  # all that FINGERPRINT covers
 def test_a_changed_byte_is_noticed(position: int) -> None:
     changed = bytearray(SAMPLE_REQUEST)
     changed[position] ^= 1

@@ -207,7 +207,7 @@ class RawClient:
         return result
 
     async def closed(self) -> int | None:
-        await self.wait(lambda: self._reader.done(), "the end of the connection")
+        await self.wait(self._reader.done, "the end of the connection")
         return self.close_code
 
     async def close(self, code: int = 1000) -> None:

@@ -6,7 +6,7 @@ tracks' business (`video_track.py`, `audio_track.py`), so a new source is one sm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -45,7 +45,9 @@ class VideoFormat:
 
 @runtime_checkable
 class VideoSource(Protocol):
-    """Pictures by number. `painter` is called once per published track."""
+    """Pictures by number. `painter` is called once per published track. A still source is hashable."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def format(self) -> VideoFormat: ...
@@ -62,16 +64,13 @@ class VideoSource(Protocol):
 
 @runtime_checkable
 class AudioSource(Protocol):
-    """Sound in blocks of 20 ms: 960 samples, 48 kHz, one channel."""
+    """Sound in blocks of 20 ms: 960 samples, 48 kHz, one channel. One that repeats is hashable."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def loop(self) -> int | None:
-        """After how many blocks the content repeats, None if it does not (or only after very long)."""
-        ...
-
-    @property
-    def cache_key(self) -> Hashable:
-        """Equal for sources with equal content: what they send is encoded once for all of them."""
+        """After how many blocks the content repeats (then equal sources are encoded once), None if it hardly does."""
         ...
 
     def block(self, number: int) -> Samples:

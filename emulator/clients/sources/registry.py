@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.clients.errors import SourceError
 from emulator.clients.sources.base import AudioSource, Identity, VideoCodec, VideoFormat, VideoSource
@@ -19,6 +19,8 @@ from emulator.probes.errors import ProbeError
 Options = Mapping[str, Any]
 VideoSpec = VideoSource | str | Options | None
 AudioSpec = AudioSource | str | Options | None
+
+SourceT = TypeVar("SourceT")
 
 _SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 _BITS_PER_PIXEL = 0.35
@@ -92,8 +94,12 @@ def audio_source(spec: AudioSpec, identity: Identity) -> AudioSource | None:
 
 
 def _made(
-    kind: str, name: str, make: Callable[[Identity, dict[str, Any]], Any], identity: Identity, options: Any
-) -> Any:
+    kind: str,
+    name: str,
+    make: Callable[[Identity, dict[str, Any]], SourceT],
+    identity: Identity,
+    options: dict[str, Any],
+) -> SourceT:
     try:
         source = make(identity, options)
     except ProbeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from emulator.clients.sources.base import FRAME_SAMPLES, Samples
@@ -14,10 +13,6 @@ class SilenceSource:
     @property
     def loop(self) -> int:
         return 1
-
-    @property
-    def cache_key(self) -> Hashable:
-        return "silence"
 
     def block(self, number: int) -> Samples:
         return tones.silence(FRAME_SAMPLES)

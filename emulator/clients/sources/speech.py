@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from math import lcm
 
@@ -33,10 +32,6 @@ class SpeechSource:
         samples = lcm(max(1, round(self._pattern.period * SAMPLE_RATE)), SAMPLE_RATE)
         blocks = samples // FRAME_SAMPLES
         return blocks if blocks <= MAX_LOOP else None
-
-    @property
-    def cache_key(self) -> Hashable:
-        return ("speech", self.index, self._pattern, self.amplitude)
 
     def block(self, number: int) -> Samples:
         return tones.speech(self.index, number * FRAME_SAMPLES, FRAME_SAMPLES, self._pattern, amplitude=self.amplitude)

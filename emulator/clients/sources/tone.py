@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from emulator.clients.sources.base import FRAME_SAMPLES, FRAMES_PER_SECOND, Samples
@@ -19,10 +18,6 @@ class ToneSource:
     @property
     def loop(self) -> int:
         return FRAMES_PER_SECOND  # whole frequencies repeat after one second
-
-    @property
-    def cache_key(self) -> Hashable:
-        return ("tone", self.index, self.amplitude)
 
     def block(self, number: int) -> Samples:
         return tones.tone_samples(self.index, number * FRAME_SAMPLES, FRAME_SAMPLES, amplitude=self.amplitude)

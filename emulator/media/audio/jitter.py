@@ -1,8 +1,8 @@
 """A jitter buffer for one Opus stream: packets in as they come, one continuous line of samples out.
 
-Time is counted in samples (RTP clock, 48 kHz) and ticks (20 ms each), so nothing here reads a clock. The delay it keeps
-starts at 40 ms, grows to 80 ms when packets come too late, and shrinks again after 10 s without trouble. What it holds is
-bounded to half a second; older packets are dropped beyond that.
+Time is counted in samples (RTP clock, 48 kHz) and ticks (20 ms each), so nothing here reads a clock. The delay it
+keeps starts at 40 ms, grows to 80 ms when packets come too late, and shrinks again after 10 s without trouble. What it
+holds is bounded to half a second; older packets are dropped beyond that.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ class Conceal:
 
 
 class JitterBuffer:
-    """Puts packets in order and says what to play. Counters: `duplicates`, `late`, `discarded`, `resyncs` (packets, jumps)
-    and `lost` (samples of gaps between packets)."""
+    """Puts packets in order and says what to play.
+
+    Counts packets in `duplicates`, `late` and `discarded`, timestamp jumps in `resyncs`, and in `lost` the samples of
+    gaps between packets.
+    """
 
     def __init__(self, *, least: int = LEAST_DELAY, most: int = MOST_DELAY) -> None:
         if not 0 <= least <= most:
@@ -88,7 +91,7 @@ class JitterBuffer:
 
     @property
     def correction(self) -> int:
-        """Samples by which the played line should be shortened (positive) or lengthened (negative) to reach the target."""
+        """Samples by which to shorten (positive) or lengthen (negative) what is played, to reach the target."""
         return self._correction
 
     def corrected(self, samples: int) -> None:
@@ -104,11 +107,17 @@ class JitterBuffer:
         self._seen.append(sequence)
         if self._newest is None:
             self._newest, self._end, self._sequence = timestamp, timestamp, sequence
+        if self.idle:
+            self._waited = 0
         # Signed distances on the circles of RFC 3550, appendix A.1.
         ahead = (timestamp - self._newest + 0x8000_0000) % 0x1_0000_0000 - 0x8000_0000
-        follows = (sequence - self._sequence) % 0x1_0000 < 0x8000
+        # Overtaken on the way; a number from further back means that the sender began anew.
+        overtaken = 0 < (self._sequence - sequence) % 0x1_0000 <= _REMEMBERED
         at = self._newest + ahead
-        if abs(ahead) > _JUMP or (follows and ahead < 0):
+        if overtaken and abs(ahead) > _JUMP:
+            self.late += 1  # of the line before the last jump
+            return
+        if not overtaken and (ahead < 0 or ahead > _JUMP):
             if not self.idle:
                 self.resyncs += 1
             self._restart(at)
@@ -116,7 +125,7 @@ class JitterBuffer:
             self.late += 1
             self._trouble(grow=True)
             return
-        if follows or at > self._newest:
+        if not overtaken:
             self._sequence = sequence
         self._newest = max(at, self._newest)
         self._packets[at] = packet
@@ -152,7 +161,7 @@ class JitterBuffer:
         while self._packets:
             at = min(self._packets)
             gap = at - self._next
-            if 0 < gap and self._stalled:  # what was invented while nothing came stands for the start of the gap
+            if gap > 0 and self._stalled:  # what was invented while nothing came stands for the start of the gap
                 filled = min(gap, self._stalled)
                 self._stalled = 0
                 self._next += filled
@@ -183,7 +192,7 @@ class JitterBuffer:
         return Conceal(FRAME)
 
     def _restart(self, at: int) -> None:
-        """A new line of timestamps begins: forget the old one, and bridge the wait for the new one if it was playing."""
+        """A new line of timestamps begins: forget the old one, and bridge the wait for the new one if it played."""
         self.discarded += len(self._packets)
         self._packets.clear()
         self._newest = self._end = at

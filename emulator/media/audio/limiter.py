@@ -1,8 +1,8 @@
 """Keeps sums of many talkers within full scale: a peak limiter over many mixes at once.
 
-Gain follows the largest peak of the recent past and recovers over about a second, so a steady mix gets a steady gain (no
-pumping). It is computed per 5 ms block and interpolated, lowered before a peak inside a frame; what an onset at a frame's
-very first samples still has too much is bent by a soft curve that never leaves -1..1.
+Gain follows the largest peak of the recent past and recovers over about a second, so a steady mix gets a steady gain
+(no pumping). It is computed per 5 ms block and interpolated, lowered before a peak inside a frame; what an onset at a
+frame's very first samples still has too much is bent by a soft curve that never leaves -1..1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def limit(
     blocks = mixes.reshape(-1, _BLOCKS, _BLOCK)
     heights = np.maximum(blocks.max(axis=2), -blocks.min(axis=2))
     if heights.max() <= THRESHOLD and peaks.max() <= THRESHOLD and gains.min() >= 1.0:
-        # Nothing to hold back, as nearly always. Peaks below the threshold have no effect and are not worth remembering.
+        # Nothing to hold back, as nearly always. Peaks below the threshold have no effect and are not remembered.
         return mixes, np.zeros_like(peaks), gains
     memory = peaks
     targets = np.empty((len(blocks), _BLOCKS))

@@ -2,14 +2,15 @@
 
 Choices, measured on the machine of media.md with tones, a chirp and speech-like signals:
 
-- *Restricted low delay* (CELT only). The mixer moves a listener from one encoder to another in the middle of a stream.
-  CELT forgets the difference within three 20 ms frames; SILK's long-term prediction does not, and is twice as dear.
-- *Complexity 2.* From 5 on libopus runs a pitch pre-filter whose memory has to agree between packets: a switch then costs
-  6 dB of signal to noise even after ten common frames, below it none that can be measured. Encode 0.10 ms, against 0.15 at 5.
-- *48 kbit/s, mono.* 2 dB better than 32 kbit/s for 40 bytes a packet. The SDP says `opus/48000/2`, as RFC 7587 section 4.1
-  demands; every decoder takes mono packets under it.
-- The decoder is libopus too, not FFmpeg's own: only libopus conceals. A packet that is nothing but its TOC byte stands for a
-  frame that was not sent (RFC 6716 section 3.4 allows it for DTX) and makes it do so.
+- *Restricted low delay* (CELT only). The mixer moves a listener from one encoder to another in the middle of a
+  stream. CELT forgets the difference within three 20 ms frames; SILK predicts from further back, and is twice as dear.
+- *Complexity 2.* From 5 on libopus runs a pitch pre-filter whose memory has to agree between packets: a switch is then
+  heard in chirps (peak error 0.046 against 0.017) even after ten common frames, below it not at all. Encoding takes
+  0.10 ms, against 0.15 at 5.
+- *48 kbit/s, mono.* 2 dB better than 32 kbit/s for 40 bytes a packet. The SDP says `opus/48000/2`, as RFC 7587,
+  section 4.1, demands; every decoder takes mono packets under it.
+- The decoder is libopus too, not FFmpeg's own: only libopus conceals. A packet that is nothing but its TOC byte stands
+  for a frame that was not sent (DTX; RFC 6716, section 3.2.1) and makes it do so.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ def _count(payload: bytes, frame: int) -> int:
         raise OpusError("Opus packet of code 3: expected a frame count byte, got none")
     count, at, end = payload[1] & 0x3F, 2, len(payload)
     if count == 0 or count * frame > _LONGEST:
-        raise OpusError(f"Opus packet: expected 1 or more frames of at most 120 ms in all, got {count} of {frame} samples")
+        raise OpusError(
+            f"Opus packet: expected 1 or more frames of at most 120 ms in all, got {count} of {frame} samples"
+        )
     if payload[1] & 0x40:
         while True:
             if at >= end:
@@ -150,9 +153,8 @@ class OpusDecoder:
             raise OpusError(f"libopus refused a packet of {len(payload)} bytes: {refused}") from refused
         if len(frames) != 1:
             raise OpusError(f"libopus made {len(frames)} frames of one packet")
-        frame = frames[0]
-        pcm = np.frombuffer(frame.planes[0], dtype=np.int16, count=frame.samples)
-        return pcm * np.float32(1 / 32768)
+        samples: Samples = frames[0].to_ndarray()[0] * np.float32(1 / 32768)
+        return samples
 
 
 def _lost_toc(toc: int, *, ten_ms: bool) -> int:
@@ -198,7 +200,7 @@ class OpusEncoder:
             self._silent += 1
             if self._silent > _QUIET_RUN and len(self._last) <= 3:
                 return self._last
-        self._frame.planes[0].update(np.ascontiguousarray(samples, dtype=np.float32))
+        self._frame.planes[0].update(samples.astype(np.float32, copy=False).tobytes())
         self._frame.pts = self._next
         self._next += FRAME
         packets = self._context.encode(self._frame)

@@ -10,7 +10,7 @@ CATCH_UP = 5  # ticks run at once after a stall: 100 ms, what browsers' jitter b
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`ticks` to run now, one after the other, after first moving RTP timestamps on by `skipped` ticks that never run."""
+    """`ticks` to run now, one after the other, after moving RTP timestamps on by `skipped` ticks that never run."""
 
     ticks: int
     skipped: int = 0

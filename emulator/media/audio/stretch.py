@@ -1,6 +1,6 @@
 """Shorten or lengthen a block of audio by about a pitch period, without a click (the idea of WSOLA).
 
-Two stretches of the block that look alike are laid over each other and cross-faded, so tones and voices keep their pitch.
+Two stretches of the block that look alike are laid over each other and cross-faded: tones and voices keep their pitch.
 """
 
 from __future__ import annotations

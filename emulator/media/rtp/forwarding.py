@@ -91,13 +91,13 @@ class Feed:
 
     send_rtcp       sends one RTCP compound to the publisher
     clock           seconds, monotonic; the same for all feeds and subscriptions
-    formats         payload type -> format as negotiated with the publisher, `rtx` included if it was. Audio formats share
-                    one clock rate, video formats another. ValueError for video codecs other than VP8 and H264
+    formats         payload type -> format as negotiated with the publisher, `rtx` included if it was. Audio formats
+                    share one clock rate, video formats another. ValueError for video codecs other than VP8 and H264
     bitrate         bit/s, what REMB grants the publisher; ValueError unless positive
     audio_level_id  id of the `ssrc-audio-level` header extension (RFC 6464), None if not negotiated
-    on_audio        called as (payload, sequence, timestamp, level) for each new audio packet in order of arrival, whatever
-                    the gate says. Sequence and timestamp are extended (they never wrap) and go on when the publisher changes
-                    its SSRC; level is in -dBov (0 loudest, 127 silence) or None
+    on_audio        called as (payload, sequence, timestamp, level) for each new audio packet in order of arrival,
+                    whatever the gate says. Sequence and timestamp are extended (they never wrap) and go on when the
+                    publisher changes its SSRC; level is in -dBov (0 loudest, 127 silence) or None
     """
 
     def __init__(

@@ -176,7 +176,8 @@ def _parse_blocks(body: bytes, position: int, count: int) -> tuple[ReportBlock, 
 
 def _parse_sender_report(count: int, body: bytes) -> RtcpPacket:
     _need(body, 24, "a sender report")
-    return SenderReport(*_SENDER.unpack_from(body), _parse_blocks(body, 24, count))
+    ssrc, ntp, timestamp, packets, octets = _SENDER.unpack_from(body)
+    return SenderReport(ssrc, ntp, timestamp, packets, octets, _parse_blocks(body, 24, count))
 
 
 def _parse_receiver_report(count: int, body: bytes) -> RtcpPacket:

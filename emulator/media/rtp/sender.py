@@ -47,7 +47,8 @@ class RtpSender:
     """Numbers, times and remembers the packets of one stream, and answers what RTCP says about it.
 
     send_rtp, send_rtcp   send one packet; must not raise
-    clock                 seconds, monotonic; shared by the streams of one publisher, so that sender reports keep them in sync
+    clock                 seconds, monotonic; shared by the streams of one publisher, so that sender reports keep them
+                          in sync
     ssrc                  None: random
     audio_level_id        id of `ssrc-audio-level` (RFC 6464), needed for `send_frame(audio_level=...)`
     extensions            extension id -> value (mid, rid) on every packet
@@ -119,8 +120,8 @@ class RtpSender:
     ) -> None:
         """Send the packets of one frame; `marker` is set on the last.
 
-        `timestamp` is media time in ticks, from anywhere and of any size: a random base is added. `audio_level` in -dBov,
-        0 (loudest) to 127 (silence). Raises RtpError for a level out of range, or without an extension id.
+        `timestamp` is media time in ticks, from anywhere and of any size: a random base is added. `audio_level` in
+        -dBov, 0 (loudest) to 127 (silence). Raises RtpError for a level out of range, or without an extension id.
         """
         if self._closed or not payloads:
             return

@@ -28,7 +28,7 @@ comes after a whole second; the other end drops what it has seen already (RFC 63
 _DTLS_1_2 = 0xFEFD
 _RECORD_HEADER = 13
 _RECORD_LIMIT = 1 << 14  # plaintext of one record (RFC 6347 section 4.1)
-_FLIGHT_LIMIT = 1 << 16  # bytes; far more than any flight of ours has
+_FLIGHT_CHUNK = 1 << 12  # bytes; most flights are smaller
 _CONTENT_TYPES = range(20, 26)
 _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
@@ -300,9 +300,13 @@ class DtlsConnection:
 
     def _flush(self) -> bool:
         """Sends what OpenSSL has written, whole records per datagram; whether there was anything."""
-        try:
-            written = self._ssl.bio_read(_FLIGHT_LIMIT)
-        except SSL.WantReadError:
+        written = b""
+        while True:
+            try:
+                written += self._ssl.bio_read(_FLIGHT_CHUNK)
+            except SSL.WantReadError:
+                break
+        if not written:
             return False
         datagrams = list(pack_records(written, MTU))
         if not self.established:

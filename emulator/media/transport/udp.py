@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,7 +28,9 @@ BATCH = 64
 DATAGRAM_LIMIT = 2048
 """Bytes read of one datagram; longer ones cannot be valid here and come out truncated."""
 BUFFER_BYTES = 4 * 1024 * 1024
-"""Asked of the kernel for each direction; it may grant less (net.core.rmem_max)."""
+"""Asked of the kernel for each direction; without privilege it may grant less (net.core.rmem_max)."""
+# Of Linux (asm-generic/socket.h); Python does not name them. They need CAP_NET_ADMIN.
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 MAX_PEERS = 4096
 MAX_ADDRESSES_PER_PEER = 16
 
@@ -110,8 +113,7 @@ class MediaSocket:
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+            _enlarge_buffers(sock)
             sock.bind((str(concrete), port))
         except (OSError, OverflowError) as exc:
             sock.close()
@@ -171,6 +173,8 @@ class MediaSocket:
             return
         for peer in self.peers:
             peer.close()
+        if self._closed:  # the socket of a client peer has gone with it
+            return
         self._closed = True
         self._loop.remove_reader(self._fd)
         self._sock.close()
@@ -292,6 +296,17 @@ class _ClientSocket(MediaSocket):
     def forget_peer(self, peer: Peer) -> None:
         super().forget_peer(peer)
         self.close()
+
+
+def _enlarge_buffers(sock: socket.socket) -> None:
+    """Room for what arrives while the loop is busy: past the system's limit where we may, up to it elsewhere."""
+    for plain, forced in ((socket.SO_RCVBUF, _SO_RCVBUFFORCE), (socket.SO_SNDBUF, _SO_SNDBUFFORCE)):
+        try:
+            if sys.platform != "linux":
+                raise PermissionError
+            sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER_BYTES)
+        except OSError:
+            sock.setsockopt(socket.SOL_SOCKET, plain, BUFFER_BYTES)
 
 
 def _address_literal(text: str, what: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -28,6 +28,10 @@ class Issues:
         self._lines = _LINE_BREAK.split(text)
         self._found: list[Issue] = []
 
+    @property
+    def found(self) -> bool:
+        return bool(self._found)
+
     def add(self, mark: Mark, message: str) -> None:
         issue = Issue(mark, message)
         if issue not in self._found:  # an anchored part is read once for each alias

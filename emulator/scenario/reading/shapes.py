@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping as MappingOf
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
@@ -70,6 +71,23 @@ class Integer:
 
     def json_schema(self) -> JsonSchema:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    low: float
+    high: float
+
+    def read(self, node: Node, issues: Issues) -> float:
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            raise issues.misread(
+                node.mark, f"expected a number from {self.low:g} to {self.high:g}, got {describe(node)}"
+            )
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "number", "minimum": self.low, "maximum": self.high}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +181,9 @@ class ListOf(Generic[T]):
         if not node.items:
             raise issues.misread(node.mark, f"expected {self.what}, got an empty list")
         if len(node.items) > self.most:
-            raise issues.misread(node.mark, f"expected {self.what} with at most {self.most} items, got {len(node.items)}")
+            raise issues.misread(
+                node.mark, f"expected {self.what} with at most {self.most} items, got {len(node.items)}"
+            )
         return tuple(read_all([partial(self.item.read, item, issues) for item in node.items]))
 
     def json_schema(self) -> JsonSchema:
@@ -185,7 +205,9 @@ class MapOf(Generic[T]):
         if not isinstance(node, Mapping):
             raise issues.misread(node.mark, f"expected {self.what}, got {describe(node)}")
         if len(node.entries) > self.most:
-            raise issues.misread(node.mark, f"expected {self.what} with at most {self.most} entries, got {len(node.entries)}")
+            raise issues.misread(
+                node.mark, f"expected {self.what} with at most {self.most} entries, got {len(node.entries)}"
+            )
 
         pairs = [partial(self._entry, key, value, issues) for key, value in node.entries]
         return {name.text: (name, value) for name, value in read_all(pairs)}
@@ -220,7 +242,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Record(Generic[T]):
-    """A mapping with known keys. `build` gets `mark` and the fields by name; `later` are keys of the grammar to come."""
+    """A mapping with known keys. `build` gets `mark` and the fields by name; `later` are keys still to come."""
 
     what: str
     fields: MappingOf[str, Field]
@@ -256,7 +278,7 @@ class Record(Generic[T]):
         }
 
 
-def read_all(readers: list[Callable[[], T]]) -> list[T]:
+def read_all(readers: Iterable[Callable[[], T]]) -> list[T]:
     """Run every reader, so that all of their issues are found; raises Misread afterwards if one of them did."""
     values: list[T] = []
     failed: Misread | None = None

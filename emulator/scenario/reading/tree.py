@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import yaml
 
@@ -24,14 +24,25 @@ MAX_NODES = 20_000
 E = TypeVar("E", bound=yaml.Event)
 
 
+class _YamlMark(Protocol):
+    """PyYAML has two classes of marks, of which this much is alike."""
+
+    line: int
+    column: int
+
+
 def decode(name: str, content: bytes) -> str:
     """Raises ScenarioUnreadable for too much, or for what is no UTF-8."""
     if len(content) > MAX_BYTES:
-        raise ScenarioUnreadable(f"{name}: a scenario has at most {MAX_BYTES // 1024} KiB, this has {len(content)} bytes")
+        raise ScenarioUnreadable(
+            f"{name}: a scenario has at most {MAX_BYTES // 1024} KiB, this has {len(content)} bytes"
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ScenarioUnreadable(f"{name}: a scenario is UTF-8 text; byte {error.start} is not ({error.reason})") from None
+        raise ScenarioUnreadable(
+            f"{name}: a scenario is UTF-8 text; byte {error.start} is not ({error.reason})"
+        ) from None
 
 
 def parse(text: str, issues: Issues) -> Node:
@@ -131,7 +142,7 @@ class _Composer:
         return _built(Mapping(mark, tuple(entries)), parts)
 
     def _alias(self, event: yaml.AliasEvent, mark: Mark, depth: int) -> _Built:
-        name: str = event.anchor
+        name = event.anchor or ""
         if name not in self._anchors:
             raise self._issues.misread(mark, f"there is no anchor &{name} above this alias")
         built = self._anchors[name]
@@ -156,10 +167,9 @@ def _event_mark(event: yaml.Event) -> Mark:
     return _mark(event.start_mark, event.end_mark)
 
 
-def _mark(start: yaml.Mark | None, end: yaml.Mark | None) -> Mark:
+def _mark(start: _YamlMark | None, end: _YamlMark | None) -> Mark:
     """PyYAML counts from 0. What goes on over several lines is marked at its first character."""
     if start is None:
         return START
     width = end.column - start.column if end is not None and end.line == start.line else 1
     return Mark(start.line + 1, start.column + 1, max(1, width))
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from emulator.scenario.cast import Cast
@@ -34,7 +35,7 @@ class _Moderate(Step):
         return f"{self.action} {listing(name.text for name in self.names)}"
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
-        read_all([lambda name=name: cast.find(name, issues) for name in self.names])
+        read_all(partial(cast.find, name, issues) for name in self.names)
 
     async def perform(self, scene: Scene, who: str) -> None:
         await _act(scene, self.action, {"participants": [scene.actors[name.text].id for name in self.names]})

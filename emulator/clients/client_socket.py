@@ -1,0 +1,30 @@
+"""The UDP socket of one client peer connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+from emulator.media.transport.dtls import Certificate
+from emulator.media.transport.parameters import Address
+from emulator.media.transport.peer import Peer
+from emulator.media.transport.udp import MediaSocket
+
+
+class ClientSocket(MediaSocket):
+    """Lives exactly as long as its one peer, and can fall silent as if the network were gone (`cut`)."""
+
+    cut = False
+
+    @classmethod
+    def open_for_one(cls, host: str, *, loop: asyncio.AbstractEventLoop, certificate: Certificate) -> ClientSocket:
+        """Raises BindError."""
+        opened = cls.open(host, loop=loop, certificate=certificate)
+        assert isinstance(opened, cls)
+        return opened
+
+    def send(self, datagram: bytes, address: Address) -> bool:
+        return True if self.cut else super().send(datagram, address)
+
+    def forget_peer(self, peer: Peer) -> None:
+        super().forget_peer(peer)
+        self.close()

@@ -1,0 +1,121 @@
+"""One subscription: a subscriber connection and what has been received through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.clients.audio_reception import AudioReception
+from emulator.clients.peer import MediaSettings, SubscriberConnection
+from emulator.clients.video_reception import DecodedFrame, Sighting, VideoReception
+from emulator.clients.workers import Workers
+from emulator.media.rtp.assembler import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptionStatistics:
+    """What came so far. Times are the loop's; rates of loss are the client's own counting.
+
+    `last_sighting` is the last decoded picture and what its card said.
+    """
+
+    video_packets: int
+    video_lost: int
+    video_bytes: int
+    frames_received: int
+    frames_decoded: int
+    frames_dropped: int
+    keyframes_received: int
+    keyframe_requests: int
+    last_video_at: float | None
+    last_sighting: Sighting | None
+    audio_packets: int
+    audio_lost: int
+    last_audio_at: float | None
+
+
+class Subscription:
+    """One subscribed stream. `audio` and `video` are what is asked to be relayed at present."""
+
+    def __init__(
+        self,
+        participant_id: str,
+        key: str,
+        handle_id: int,
+        settings: MediaSettings,
+        *,
+        audio: bool,
+        video: bool,
+        decode: bool,
+        workers: Workers,
+    ) -> None:
+        self.participant_id = participant_id
+        self.key = key
+        self.handle_id = handle_id
+        self.audio = audio
+        self.video = video
+        self.heard = AudioReception()
+        self.seen: VideoReception | None = None
+        """What was seen; None until the offer said which codec to expect."""
+        self.connection = SubscriberConnection(
+            f"SUB({participant_id}/{key})", settings, on_audio=self.heard.receive, on_video=self._receive_video
+        )
+        self._decode = decode
+        self._workers = workers
+        self._clock = settings.clock
+
+    def answer(self, offer: str) -> str:
+        """Raises MediaError."""
+        text = self.connection.answer(offer)
+        codec = self.connection.video_codec
+        if codec is not None:
+            self.seen = VideoReception(
+                codec, self.key, workers=self._workers, want_keyframe=self._want_keyframe, decode=self._decode
+            )
+        return text
+
+    async def wait_connected(self, timeout: float = 10.0) -> None:
+        """Until media can flow. Raises MediaError."""
+        await self.connection.wait_connected(timeout)
+
+    @property
+    def frames(self) -> tuple[DecodedFrame, ...]:
+        """The last decoded pictures, oldest first; 8 at most."""
+        return () if self.seen is None else tuple(self.seen.pictures)
+
+    @property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """What was seen in the last 1200 decoded pictures, oldest first."""
+        return () if self.seen is None else tuple(self.seen.sightings)
+
+    @property
+    def statistics(self) -> ReceptionStatistics:
+        audio, video, seen = self.connection.audio, self.connection.video, self.seen
+        return ReceptionStatistics(
+            video_packets=0 if video is None else video.packets,
+            video_lost=0 if video is None else video.lost,
+            video_bytes=0 if video is None else video.bytes,
+            frames_received=0 if seen is None else seen.frames_received,
+            frames_decoded=0 if seen is None else seen.frames_decoded,
+            frames_dropped=0 if seen is None else seen.frames_dropped,
+            keyframes_received=0 if seen is None else seen.keyframes_received,
+            keyframe_requests=0 if video is None else video.keyframe_requests,
+            last_video_at=None if seen is None else seen.last_received_at,
+            last_sighting=seen.sightings[-1] if seen is not None and seen.sightings else None,
+            audio_packets=0 if audio is None else audio.packets,
+            audio_lost=0 if audio is None else audio.lost,
+            last_audio_at=self.heard.last_received_at,
+        )
+
+    async def close(self) -> None:
+        """Ends the connection; what was received stays to be asked for. Safe to call again."""
+        self.connection.close()
+        if self.seen is not None:
+            await self.seen.close()
+
+    def _receive_video(self, frame: Frame, now: float) -> None:
+        if self.seen is not None:
+            self.seen.receive(frame, now)
+
+    def _want_keyframe(self) -> None:
+        if self.connection.video is not None:
+            self.connection.video.request_keyframe(self._clock())

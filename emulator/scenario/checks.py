@@ -1,0 +1,114 @@
+"""What only the whole of a scenario can tell: names that nobody has, steps that nobody can take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from emulator.scenario.cast import MODERATOR, Cast
+from emulator.scenario.expectations.sees import Sees
+from emulator.scenario.milestones import JOINED, Milestone
+from emulator.scenario.reading.issues import Issues, Misread
+from emulator.scenario.reading.nodes import Word
+from emulator.scenario.schema import After, Entry
+from emulator.scenario.steps.subscribe import Subscribe
+
+
+def check(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
+    """Note everything that does not fit together."""
+    for participant in cast:
+        for name in participant.subscribe if not isinstance(participant.subscribe, str) else ():
+            with suppress(Misread):
+                whose = cast.find(name.participant, issues)
+                if name.key is not None:
+                    cast.find_key(whose.name, Word(name.key, name.mark), issues)
+    for entry in timeline:
+        _check_entry(entry, cast, issues)
+    if not issues.found:  # what follows reads names as given
+        _check_presence(cast, timeline, issues)
+        _check_sight(cast, timeline, issues)
+        _check_triggers(cast, timeline, issues)
+
+
+def _check_entry(entry: Entry, cast: Cast, issues: Issues) -> None:
+    for action in (action for group in entry.groups for action in group):
+        with suppress(Misread):
+            if action.who.text != MODERATOR:
+                cast.find(action.who, issues)
+            for step in action.steps:
+                with suppress(Misread):
+                    step.check(action.who.text, cast, issues)
+    for expected in entry.expect:
+        with suppress(Misread):
+            cast.find(expected.who, issues)
+            expected.expectation.check(expected.who.text, cast, issues)
+    if isinstance(entry.trigger, After):
+        milestone = entry.trigger.milestone
+        with suppress(Misread):
+            cast.find(Word(milestone.participant, entry.trigger.mark), issues)
+            if milestone.key is not None:
+                cast.find_key(milestone.participant, Word(milestone.key, entry.trigger.mark), issues)
+
+
+def _check_presence(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
+    joining = {
+        action.who.text
+        for entry in timeline
+        for group in entry.groups
+        for action in group
+        if any(reached.happening == JOINED for step in action.steps for reached in step.reaches(action.who.text, cast))
+    }
+    told: set[str] = set()
+    for entry in timeline:
+        acting = [action.who for group in entry.groups for action in group]
+        for who in acting + [expected.who for expected in entry.expect]:
+            if who.text not in joining | told | {MODERATOR}:
+                told.add(who.text)  # once is enough
+                issues.add(who.mark, f"{who} never joins; an earlier entry needs do: {{{who}: join}}")
+
+
+def _check_sight(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
+    """Who subscribes to nothing sees nothing: said now, not after a timeout."""
+    subscribed = {
+        (action.who.text, step.stream.participant.text, cast.key_of(step.stream))
+        for entry in timeline
+        for group in entry.groups
+        for action in group
+        for step in action.steps
+        if isinstance(step, Subscribe)
+    }
+    for entry in timeline:
+        for who, wanted in ((expected.who.text, expected.expectation) for expected in entry.expect):
+            if not isinstance(wanted, Sees):
+                continue
+            whose, key = wanted.stream.participant.text, cast.key_of(wanted.stream)
+            if not cast[who].watches(whose, key) and (who, whose, key) not in subscribed:
+                message = f"{who} does not subscribe to {whose}/{key}; give {who} subscribe: all, or a subscribe step"
+                issues.add(wanted.mark, message)
+
+
+def _check_triggers(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
+    """An entry waits for a milestone that some entry that comes about reaches."""
+    waiting = [entry for entry in timeline if isinstance(entry.trigger, After)]
+    reached = set(_milestones(cast, (entry for entry in timeline if not isinstance(entry.trigger, After))))
+    while True:
+        ready = [entry for entry in waiting if _covered(entry, reached)]
+        if not ready:
+            break
+        waiting = [entry for entry in waiting if entry not in ready]
+        reached.update(_milestones(cast, ready))
+    for entry in waiting:
+        assert isinstance(entry.trigger, After)
+        message = f"nothing that comes before this leads to {entry.trigger.milestone}, so it would never come"
+        issues.add(entry.trigger.mark, message)
+
+
+def _covered(entry: Entry, reached: Iterable[Milestone]) -> bool:
+    return isinstance(entry.trigger, After) and any(entry.trigger.milestone.covers(one) for one in reached)
+
+
+def _milestones(cast: Cast, entries: Iterable[Entry]) -> Iterable[Milestone]:
+    for entry in entries:
+        for action in (action for group in entry.groups for action in group):
+            for step in action.steps:
+                yield from step.reaches(action.who.text, cast)

@@ -1,0 +1,63 @@
+"""What an expectation is, and the registry of all kinds of expectations; the twin of `steps.base`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from emulator.scenario.cast import Cast
+from emulator.scenario.reading.issues import Issues
+from emulator.scenario.reading.nodes import Mark
+from emulator.scenario.reading.shapes import Shape
+from emulator.scenario.scene import Scene
+
+DEFAULT_WITHIN = 5.0
+"""Seconds, where an expectation does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation(ABC):
+    """Something that must come true for somebody within some seconds."""
+
+    mark: Mark
+    within: float
+
+    @abstractmethod
+    def describe(self) -> str:
+        """As it would be written, without `within`: `sees alice/self`."""
+
+    @abstractmethod
+    def check(self, who: str, cast: Cast, issues: Issues) -> None:
+        """Note what names nobody knows, and what can never come true. May raise Misread after noting."""
+
+    @abstractmethod
+    async def verify(self, scene: Scene, who: str) -> None:
+        """Returns when it has come true. Raises ExpectationFailed when the time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationKind:
+    """`build` takes mark, within and the argument."""
+
+    word: str
+    argument: Shape[Any]
+    build: Callable[..., Expectation]
+
+
+EXPECTATIONS: dict[str, ExpectationKind] = {}
+
+X = TypeVar("X", bound=Callable[..., Expectation])
+
+
+def expectation(word: str, argument: Shape[Any]) -> Callable[[X], X]:
+    """Class decorator: make this class the expectation written with this word."""
+
+    def register(build: X) -> X:
+        if word in EXPECTATIONS:
+            raise ValueError(f"two kinds of expectations are called {word!r}")
+        EXPECTATIONS[word] = ExpectationKind(word, argument, build)
+        return build
+
+    return register

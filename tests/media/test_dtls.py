@@ -1,0 +1,198 @@
+"""DTLS connections joined in memory, and the packing of records into datagrams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.media.transport.dtls import DATA_LIMIT, Certificate, DtlsConnection, SrtpKeys, pack_records
+from emulator.media.transport.parameters import DtlsRole
+from emulator.media.transport.srtp import SrtpSession
+from emulator.wire.sdp import Fingerprint
+
+from .transport_kit import CERTIFICATE, OTHER_CERTIFICATE, receiver_report, rtp_packet
+
+Filter = Callable[[bytes], list[bytes]]
+
+
+@dataclass
+class Side:
+    """One connection and what it said."""
+
+    certificate: Certificate
+    role: DtlsRole
+    remote_fingerprint: Fingerprint
+    outbox: list[bytes] = field(default_factory=list)
+    keys: list[SrtpKeys] = field(default_factory=list)
+    data: list[bytes] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.connection = DtlsConnection(
+            self.certificate,
+            self.role,
+            self.remote_fingerprint,
+            send=self.outbox.append,
+            scheduler=asyncio.get_running_loop(),
+            on_established=self.keys.append,
+            on_data=self.data.append,
+            on_closed=self.reasons.append,
+        )
+
+
+def sides(
+    *,
+    client_expects: Fingerprint = CERTIFICATE.fingerprint,
+    server_expects: Fingerprint = OTHER_CERTIFICATE.fingerprint,
+) -> tuple[Side, Side]:
+    client = Side(OTHER_CERTIFICATE, DtlsRole.CLIENT, client_expects)
+    server = Side(CERTIFICATE, DtlsRole.SERVER, server_expects)
+    client.connection.start()
+    server.connection.start()
+    return client, server
+
+
+def exchange(client: Side, server: Side, through: Filter = lambda datagram: [datagram]) -> None:
+    """Delivers until nobody has anything to say."""
+    while client.outbox or server.outbox:
+        for sender, receiver in ((client, server), (server, client)):
+            sent, sender.outbox[:] = sender.outbox[:], []
+            for datagram in sent:
+                for arriving in through(datagram):
+                    receiver.connection.receive(arriving)
+
+
+async def test_both_ends_get_the_same_keys_crosswise() -> None:
+    client, server = sides()
+    exchange(client, server)
+    [client_keys], [server_keys] = client.keys, server.keys
+    assert client_keys.profile == server_keys.profile == "SRTP_AEAD_AES_128_GCM"
+    assert (client_keys.local, client_keys.remote) == (server_keys.remote, server_keys.local)
+    assert client_keys.local != client_keys.remote
+    assert len(client_keys.local) == 16 + 12
+
+
+async def test_every_datagram_of_a_handshake_fits_the_mtu() -> None:
+    client, server = sides()
+    sizes: list[int] = []
+    exchange(client, server, lambda datagram: sizes.append(len(datagram)) or [datagram])  # type: ignore[func-returns-value]  # append gives None, that is what `or` is for
+    assert client.keys
+    assert max(sizes) <= 1200
+    assert len(sizes) <= 6
+
+
+async def test_duplicated_and_reordered_datagrams_do_no_harm() -> None:
+    client, server = sides()
+    exchange(client, server, lambda datagram: [datagram, datagram])
+    assert client.keys
+    assert server.keys
+    assert client.reasons == server.reasons == []
+
+
+@pytest.mark.parametrize("algorithm", ["sha-256", "sha-384", "sha-512", "sha-1"])
+async def test_a_fingerprint_that_does_not_match_ends_the_handshake_without_keys(algorithm: str) -> None:
+    wrong = Fingerprint(algorithm, ":".join(["AB"] * 32))
+    client, server = sides(server_expects=wrong)
+    exchange(client, server)
+    assert server.keys == []
+    assert "does not match the fingerprint" in server.reasons[0]
+    assert len(client.reasons) == len(server.reasons) == 1
+
+
+async def test_a_fingerprint_in_lower_case_matches() -> None:
+    lower = Fingerprint("sha-256", OTHER_CERTIFICATE.fingerprint.value.lower())
+    client, server = sides(server_expects=lower)
+    exchange(client, server)
+    assert server.keys
+
+
+async def test_messages_keep_their_boundaries() -> None:
+    client, server = sides()
+    exchange(client, server)
+    messages = [b"a", b"b" * 1200, b"c" * DATA_LIMIT]
+    for message in messages:
+        assert client.connection.send_data(message)
+    assert len(client.outbox) == 3
+    exchange(client, server)
+    assert server.data == messages
+
+
+@pytest.mark.parametrize("size", [0, DATA_LIMIT + 1])
+async def test_messages_that_do_not_fit_a_datagram_are_refused(size: int) -> None:
+    client, _ = sides()
+    with pytest.raises(ValueError, match="1 to"):
+        client.connection.send_data(b"x" * size)
+
+
+async def test_nothing_is_sent_before_the_handshake_and_after_the_end() -> None:
+    client, server = sides()
+    assert not client.connection.send_data(b"early")
+    exchange(client, server)
+    client.connection.close()
+    client.connection.close()
+    assert not client.connection.send_data(b"late")
+    exchange(client, server)
+    assert server.reasons == ["DTLS close_notify from the other end"]
+    assert client.reasons == []
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"\x16",
+        b"\x16\xfe\xfd" + bytes(10),
+        b"\x16\xfe\xfd" + bytes(8) + b"\x00\x05ab",
+        b"\x16\x03\x03" + bytes(8) + b"\x00\x01a",
+        b"\x3f\xfe\xfd" + bytes(8) + b"\x00\x01a",
+    ],
+)
+async def test_malformed_records_are_dropped(datagram: bytes) -> None:
+    client, server = sides()
+    server.connection.receive(datagram)
+    exchange(client, server)
+    assert server.keys
+    assert server.reasons == []
+
+
+def _record(size: int) -> bytes:
+    return b"\x16\xfe\xfd" + bytes(8) + size.to_bytes(2, "big") + bytes(size)
+
+
+@given(st.lists(st.integers(0, 1500).map(_record), min_size=1, max_size=12))
+def test_records_are_packed_whole_and_in_order(records: list[bytes]) -> None:
+    datagrams = list(pack_records(b"".join(records), 1200))
+    assert b"".join(datagrams) == b"".join(records)
+    for datagram in datagrams:
+        inside = []
+        while datagram:
+            size = 13 + int.from_bytes(datagram[11:13], "big")
+            inside.append(datagram[:size])
+            datagram = datagram[size:]
+        assert all(len(each) == 13 + int.from_bytes(each[11:13], "big") for each in inside)
+        assert sum(map(len, inside)) <= 1200 or len(inside) == 1
+
+
+@pytest.mark.parametrize(("profile", "salt"), [("SRTP_AEAD_AES_128_GCM", 12), ("SRTP_AES128_CM_SHA1_80", 14)])
+def test_srtp_protects_and_drops_what_is_broken(profile: str, salt: int) -> None:
+    left, right = b"l" * (16 + salt), b"r" * (16 + salt)
+    sender, receiver = SrtpSession(SrtpKeys(profile, left, right)), SrtpSession(SrtpKeys(profile, right, left))
+    packet = rtp_packet(1)
+    protected, report = sender.protect_rtp(packet), sender.protect_rtcp(receiver_report())
+    assert protected is not None
+    assert report is not None
+
+    assert receiver.unprotect_rtp(protected[:-1] + b"?") is None
+    assert receiver.unprotect_rtp(protected) == packet
+    assert receiver.unprotect_rtp(protected) is None
+    assert receiver.unprotect_rtcp(report) == receiver_report()
+    assert receiver.unprotect_rtp(b"\x80") is None
+    assert receiver.unprotect_rtcp(b"\x80\xc8") is None
+    assert receiver.unprotect_rtp(bytes(5000)) is None
+    assert sender.protect_rtp(bytes([128]) + bytes(5000)) is None
+    assert sum(receiver.errors.values()) == 5
+    assert sum(sender.errors.values()) == 1
