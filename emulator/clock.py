@@ -65,7 +65,7 @@ class TravellingClock:
 
 def iso_microseconds(at: datetime) -> str:
     """`2021-04-16T09:46:20.954863Z`: resource times (rest-and-webhooks.md, section 1; R-5)."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def iso_seconds(epoch_seconds: int) -> str:

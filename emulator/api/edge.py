@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from emulator.api.errors import ApiError, answer_error, from_domain
 from emulator.rooms.errors import DomainError
 from emulator.wire import rest
 
 log = logging.getLogger("emulator.api")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID = "x-request-id"
 RATE_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("rate_headers", dict)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from emulator.api import participants, rooms, sessions, unavailable
 from emulator.api.auth import Access
 from emulator.api.call import Call, Operation
-from emulator.api.edge import RATE_HEADERS, Edge, Handler
+from emulator.api.edge import RATE_HEADERS, Edge
 from emulator.api.errors import RateLimited
 from emulator.api.rate_limit import RateLimit, RateLimiter
 from emulator.api.tokens import Tokens
@@ -54,7 +55,7 @@ class RestApi:
         self._edge = Edge(new_request_id)
 
     @property
-    def error_middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def error_middleware(self) -> Middleware:
         return self._edge.middleware
 
     def add_routes(self, app: web.Application, *, prefixes: Sequence[str] = PREFIXES) -> None:

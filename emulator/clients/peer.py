@@ -43,6 +43,8 @@ log = logging.getLogger("emulator.clients")
 
 CONTROL_SECS = 0.1
 CONNECT_SECS = 10.0
+CLOSE_NOTIFY = "close_notify"
+"""What the reason of an orderly end names."""
 
 OnFrame = Callable[[Frame, float], None]
 
@@ -70,7 +72,8 @@ class MediaSettings:
 class PeerConnection:
     """ICE, DTLS, SRTP and RTCP of one connection. Subclasses add what is sent and received.
 
-    `on_connected()` is called once, `on_failed(reason)` if the connection could not be made or broke.
+    `on_connected()` is called once, `on_failed(reason)` if the connection could not be made or broke. That the server
+    ends one in good order is no failure: presence and streams follow signaling only (T-35).
     """
 
     def __init__(self, name: str, settings: MediaSettings) -> None:
@@ -171,12 +174,13 @@ class PeerConnection:
             self.on_connected()
 
     def _failed(self, reason: str) -> None:
+        orderly = self._peer.state is PeerState.CLOSED and CLOSE_NOTIFY in reason
         self.failure = reason
         self._settled.set()
         if self._control is not None:
             self._control.cancel()
             self._control = None
-        if self.on_failed is not None:
+        if self.on_failed is not None and not orderly:
             self.on_failed(reason)
 
     def _tick(self) -> None:

@@ -1,54 +1,55 @@
 """A participant on the wire: joins, publishes, subscribes and leaves with the requests of the official JavaScript SDK.
 
-One WebSocket is one Janus session is one participant, with the handles REG (who is here), LST (what is published) and MIX
-(the mixed audio); each published stream adds a PUB, each subscription a SUB (signaling.md). `RoomClient` builds on this.
+One WebSocket is one Janus session is one participant, with the handles REG (who is here), LST (what is published) and
+MIX (the mixed audio); each published stream adds a PUB, each subscription a SUB (signaling.md).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import json
 import logging
 import secrets
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from random import Random
 from types import TracebackType
-from typing import Any, Literal
-
-from typing_extensions import Self
+from typing import Literal, Self, TypeVar
 
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.audio_track import TimedBlock
-from emulator.clients.errors import (
-    ClientError,
-    ClientStateError,
-    ConnectionLost,
-    ProtocolViolation,
-    Refused,
-    RequestTimeout,
-    SignalingError,
-)
+from emulator.clients.errors import ClientStateError, ConnectionLost, ProtocolViolation, RequestTimeout
 from emulator.clients.events import (
     ClientEvent,
     Connected,
     Disconnected,
     EventHistory,
+    EventT,
     StreamPublished,
     SubscriptionStarted,
     TrackCensored,
     TrackUncensored,
+    Where,
 )
+from emulator.clients.joined import Background, Joined
 from emulator.clients.mix_input import MixInput
-from emulator.clients.peer import MediaSettings, MixConnection, PeerConnection, PublisherConnection
+from emulator.clients.peer import MediaSettings, MixConnection
 from emulator.clients.published_stream import PublishedStream, send_block
+from emulator.clients.publishing import Publishing
 from emulator.clients.roster import Participant, Roster, Stream
-from emulator.clients.signaling import AUDIOBRIDGE, VIDEOROOM, JanusClient, PluginAnswer, PluginEvent, reason_for
+from emulator.clients.signaling import (
+    AUDIOBRIDGE,
+    KEEPALIVE_SECS,
+    REQUEST_TIMEOUT_SECS,
+    VIDEOROOM,
+    JanusClient,
+    PluginEvent,
+    reason_for,
+)
 from emulator.clients.sources.base import Identity
 from emulator.clients.sources.registry import AudioSpec, VideoSpec, audio_source, video_source
+from emulator.clients.subscribing import Subscribing
 from emulator.clients.subscription import Subscription
 from emulator.clients.websocket import Transport, open_websocket
 from emulator.clients.workers import Workers, shared_workers
@@ -60,11 +61,11 @@ from emulator.wire.janus import Jsep
 log = logging.getLogger("emulator.clients")
 
 CONNECT_TIMEOUT_SECS = 30.0
-PUBLISH_BITRATE = 500_000
-MAX_FAULTS = 100
+"""The SDK's one timer over the whole of `connect()` (signaling.md 1.8)."""
 CODE_CONNECT_TIMEOUT = 3999
 
 Status = Literal["initialized", "connecting", "connected", "disconnected"]
+PartT = TypeVar("PartT")
 OpenTransport = Callable[[str], Awaitable[Transport]]
 
 
@@ -72,3 +73,422 @@ OpenTransport = Callable[[str], Awaitable[Transport]]
 def shared_certificate() -> Certificate:
     """One per process is enough: browsers reuse theirs, too."""
     return Certificate.generate()
+
+
+class RoomSession:
+    """Everything but the looking and listening, which `RoomClient` adds.
+
+    ws_url           e.g. `ws://127.0.0.1:8900`, without the `/{room_id}/janus` that is appended
+    token            a client token for the room
+    participant_id   a UUID, made from `rng` unless given
+    context          text for the others; without it, JSON with `id` and `username` if there is a `name`
+    name             for people: on test cards, in logs and in errors
+    tone             index of the participant's chord (0 to 63), drawn from `rng` unless given
+    rng              source of all ids, SSRCs and draws; unseeded unless given
+    media_host       address to which the UDP sockets are bound
+    """
+
+    def __init__(
+        self,
+        *,
+        ws_url: str,
+        room_id: str,
+        token: str,
+        participant_id: str | None = None,
+        context: str | None = None,
+        name: str | None = None,
+        tone: int | None = None,
+        rng: Random | None = None,
+        media_host: str = "127.0.0.1",
+        workers: Workers | None = None,
+        certificate: Certificate | None = None,
+        open_transport: OpenTransport = open_websocket,
+        request_timeout: float = REQUEST_TIMEOUT_SECS,
+        keepalive_interval: float = KEEPALIVE_SECS,
+        connect_timeout: float = CONNECT_TIMEOUT_SECS,
+    ) -> None:
+        self._rng = rng or Random(secrets.randbits(128))
+        self.room_id = room_id
+        self.participant_id = participant_id or str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+        self.name = name or f"participant {self.participant_id[:8]}"
+        self.tone = self._rng.randrange(TONES) if tone is None else tone
+        self.context = context
+        if context is None and name is not None:
+            self.context = json.dumps({"id": self.participant_id, "username": name}, ensure_ascii=False)
+        self.status: Status = "initialized"
+        self.disconnected: Disconnected | None = None
+        """How it ended, once it has."""
+        self.heard = AudioReception()
+        """The mixed audio."""
+        self._url = f"{ws_url}/{room_id}/janus"
+        self._token = token
+        self._media_host = media_host
+        self._workers = workers
+        self._certificate = certificate
+        self._open_transport = open_transport
+        self._request_timeout = request_timeout
+        self._keepalive_interval = keepalive_interval
+        self._connect_timeout = connect_timeout
+        self._background = Background(self.name)
+        self._history = EventHistory(lambda: asyncio.get_running_loop().time())
+        self._roster = Roster(
+            self.participant_id,
+            emit=self._emit,
+            on_unpublished=self._unpublished,
+            on_expelled=self._expelled,
+            on_fault=self._background.fault,
+        )
+        self._janus: JanusClient | None = None
+        self._mix: MixConnection | None = None
+        self._register_handle = 0
+        self._listener_handle = 0
+        self._joined: Joined | None = None
+        self._publishing: Publishing | None = None
+        self._subscribing: Subscribing | None = None
+        self._releasing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} ({self.participant_id}), {self.status}>"
+
+    # -- coming and going -----------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.leave()
+
+    async def connect(self) -> None:
+        """Join the room. Returns when the SDK would be `connected`: signaling is done, media may still be coming up.
+
+        Raises ConnectError, Refused (401, 403, ... as soon as it comes), RequestTimeout after 30 s, other ClientErrors.
+        """
+        if self.status != "initialized":
+            raise ClientStateError(f"{self.name}: connect() works once, this client is {self.status}")
+        self.status = "connecting"
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                await self._join()
+        except TimeoutError:
+            await self._shut(CODE_CONNECT_TIMEOUT)
+            raise RequestTimeout("connect", self._connect_timeout) from None
+        except BaseException:
+            await self._shut(None)
+            raise
+
+    async def leave(self) -> None:
+        """`destroy`, Close 1000, then everything is let go of. Safe to call again, and after any end."""
+        await self._shut(1000)
+
+    async def vanish(self) -> None:
+        """As if the process were killed: TCP reset without a Close frame, no goodbye on any media connection."""
+        if self._mix is not None:
+            self._mix.cut()
+        if self._publishing is not None:
+            self._publishing.cut()
+        if self._subscribing is not None:
+            self._subscribing.cut()
+        if self._janus is not None:
+            await self._janus.abort()
+        await self._release()
+
+    async def wait_disconnected(self, timeout: float = 5.0) -> Disconnected:
+        """Until the session has ended. Raises AssertionError when it has not by then."""
+        return await self.wait_for(Disconnected, timeout=timeout)
+
+    async def update_token(self, token: str) -> None:
+        """As `updateClientToken` (signaling.md 1.7). Raises ClientError."""
+        await self._connected().janus.update_token(token)
+
+    async def _join(self) -> None:
+        transport = await self._open_transport(self._url)
+        janus = self._janus = JanusClient(
+            transport,
+            token=self._token,
+            rng=self._rng,
+            on_event=self._on_event,
+            on_closed=self._on_closed,
+            request_timeout=self._request_timeout,
+            keepalive_interval=self._keepalive_interval,
+        )
+        await janus.create()
+        await self._register(janus)
+        await self._listen(janus)
+        mix_handle = await self._join_mixer(janus)
+        if janus.close_code is not None:
+            raise ConnectionLost("connect", janus.close_code, reason_for(janus.close_code))
+        self.status = "connected"
+        self._emit(Connected())
+        await janus.trickle_completed(mix_handle, name="MIX")
+
+    async def _register(self, janus: JanusClient) -> None:
+        self._register_handle = await janus.attach(AUDIOBRIDGE, name="REG")
+        present = displays.participant(self.participant_id, external=self.context)
+        own = Participant(self.participant_id, self.context, "local", can_receive_messages=False)
+        await janus.message(
+            self._register_handle,
+            {"request": "join", "room": self.room_id, "display": displays.encode(present), "muted": True},
+            name="REG join",
+            expect={"audiobridge": "joined"},
+            on_answer=lambda data: self._roster.registered(data, own),
+        )
+
+    async def _listen(self, janus: JanusClient) -> None:
+        self._listener_handle = await janus.attach(VIDEOROOM, name="LST")
+        display = displays.encode(displays.listener(self.participant_id))
+        await janus.message(
+            self._listener_handle,
+            {"request": "join", "room": self.room_id, "ptype": "publisher", "display": display},
+            name="LST join",
+            expect={"videoroom": "joined"},
+            on_answer=self._roster.listening,
+        )
+
+    async def _join_mixer(self, janus: JanusClient) -> int:
+        settings = MediaSettings(
+            host=self._media_host,
+            certificate=self._certificate or shared_certificate(),
+            rng=self._rng,
+            cname=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            clock=asyncio.get_running_loop().time,
+        )
+        handle_id = await janus.attach(AUDIOBRIDGE, name="MIX")
+        mix = self._mix = MixConnection(f"{self.name}: MIX", settings, on_audio=self.heard.receive)
+        mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
+        display = displays.encode(displays.mixer_leg(self.participant_id, settings.uuid()))
+        await janus.message(
+            handle_id,
+            {"request": "join", "room": self.room_id, "display": display, "muted": False},
+            name="MIX join",
+            expect={"audiobridge": "joined"},
+        )
+        answer = await janus.message(
+            handle_id,
+            {"request": "configure", "display": display},
+            name="MIX configure with offer",
+            expect={"audiobridge": "event", "result": "ok"},
+            jsep=Jsep("offer", mix.offer()),
+        )
+        if answer.jsep is None:
+            raise ProtocolViolation("MIX configure with offer", "expected the answer in the same frame (S-57)")
+        mix.accept(answer.jsep.sdp)
+        self._joined = Joined(
+            room_id=self.room_id,
+            participant_id=self.participant_id,
+            janus=janus,
+            roster=self._roster,
+            settings=settings,
+            workers=self._workers or shared_workers(),
+            background=self._background,
+            mix_handle=handle_id,
+            mix_input=MixInput(functools.partial(self._say, asyncio.get_running_loop().time())),
+        )
+        self._publishing = Publishing(self._joined)
+        self._subscribing = Subscribing(self._joined)
+        return handle_id
+
+    def _say(self, origin: float, block: TimedBlock) -> None:
+        if self._mix is not None and self._mix.audio is not None:
+            send_block(self._mix.audio, block, origin)
+
+    async def _shut(self, code: int | None) -> None:
+        if self._janus is not None:
+            await self._janus.destroy(code)
+        else:
+            self.status = "disconnected"
+        await self._release()
+
+    async def _release(self) -> None:
+        """Let go of everything, once; whoever asks waits until it is done."""
+        if self._releasing is None:
+            self._releasing = asyncio.get_running_loop().create_task(self._let_go(), name=f"{self.name}: release")
+        await asyncio.shield(self._releasing)
+
+    async def _let_go(self) -> None:
+        await self._background.end()
+        if self._joined is not None:
+            self._joined.mix_input.close()
+        if self._publishing is not None:
+            await self._publishing.close()
+        if self._subscribing is not None:
+            await self._subscribing.close()
+        if self._mix is not None:
+            self._mix.close()
+        if self._janus is not None:
+            await self._janus.destroy(None)  # the connection has ended: this lets go of it
+
+    # -- what comes in --------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: PluginEvent) -> None:
+        if event.data.get("videoroom") == "destroyed":  # counts on any handle (E15)
+            self._background.spawn(self._give_up(1000), "room destroyed")
+        elif event.handle_id == self._register_handle:
+            self._roster.audiobridge_event(event.data)
+        elif event.handle_id == self._listener_handle:
+            self._roster.videoroom_event(event.data)
+
+    def _emit(self, event: ClientEvent) -> None:
+        self._history.append(event)
+        if (
+            isinstance(event, TrackCensored | TrackUncensored)
+            and event.participant_id == self.participant_id
+            and self._publishing is not None
+        ):
+            self._publishing.censored(event.key)
+
+    def _unpublished(self, stream: Stream) -> bool:
+        return self._subscribing is not None and self._subscribing.unpublished(stream)
+
+    def _expelled(self, reason: str) -> None:
+        """E4 or E5 with our own reg id: the SDK closes without a code (signaling.md 1.4)."""
+        self._background.spawn(self._give_up(None), f"expelled: {reason}")
+
+    async def _give_up(self, code: int | None) -> None:
+        if self._janus is not None:
+            await self._janus.destroy(code)
+
+    def _on_closed(self, code: int) -> None:
+        self.status = "disconnected"
+        refusal = self._janus.refusal if self._janus is not None else None
+        self.disconnected = Disconnected(
+            code,
+            reason_for(code),
+            status_code=None if refusal is None else refusal.status_code,
+            message=None if refusal is None else refusal.message,
+        )
+        self._roster.participants.clear()
+        self._roster.streams.clear()
+        self._emit(self.disconnected)
+        if self._releasing is None:
+            self._releasing = asyncio.get_running_loop().create_task(self._let_go(), name=f"{self.name}: release")
+
+    # -- the room's state -----------------------------------------------------------------------------------------
+
+    @property
+    def participants(self) -> dict[str, Participant]:
+        """Everybody in the room by id, oneself included; empty after the end."""
+        return dict(self._roster.participants)
+
+    @property
+    def streams(self) -> dict[tuple[str, str], Stream]:
+        """Everything published by (participant id, key), one's own included."""
+        return dict(self._roster.streams)
+
+    @property
+    def events(self) -> list[ClientEvent]:
+        """What was noticed, oldest first; the last 2000."""
+        return [noticed.event for noticed in self._history.since()]
+
+    @property
+    def history(self) -> EventHistory:
+        """The same with numbers and times; `listen` to it, or take a `mark`."""
+        return self._history
+
+    @property
+    def faults(self) -> list[str]:
+        """What the server did against the protocol, and requests in the background that failed. Empty is well."""
+        return [*self._background.faults, *(self._janus.faults if self._janus is not None else ())]
+
+    @property
+    def mark(self) -> int:
+        """Now, for `wait_for(..., after=mark)`."""
+        return self._history.mark
+
+    async def wait_for(
+        self, kind: type[EventT], where: Where = None, *, timeout: float = 5.0, after: int = 0
+    ) -> EventT:
+        """The first such event after a mark, past ones included (`where`: fields that are equal, or a function).
+
+        Raises AssertionError that lists what came instead.
+        """
+        return await self._history.wait_for(kind, where, timeout=timeout, after=after, who=self.name)
+
+    # -- publishing -----------------------------------------------------------------------------------------------
+
+    async def publish(
+        self, key: str = "self", *, video: VideoSpec = "test_card", audio: AudioSpec = "tone"
+    ) -> PublishedStream:
+        """As `addStream`. A kind that is None is sent as the SDK's fallback. Raises ClientError."""
+        publishing = self._require(self._publishing)
+        identity = Identity(self.participant_id, self.name, key, self.tone)
+        return await publishing.publish(key, video=video_source(video, identity), audio=audio_source(audio, identity))
+
+    async def update_stream(self, key: str = "self", *, video: bool | None = None, audio: bool | None = None) -> None:
+        """Camera and microphone on and off; None leaves it. Raises ClientError."""
+        await self._require(self._publishing).update(key, video=video, audio=audio)
+
+    async def unpublish(self, key: str = "self") -> None:
+        """As `removeStream`. Raises ClientError."""
+        await self._require(self._publishing).unpublish(key)
+
+    @property
+    def published(self) -> dict[str, PublishedStream]:
+        return dict(self._publishing.streams) if self._publishing is not None else {}
+
+    # -- subscribing ----------------------------------------------------------------------------------------------
+
+    async def subscribe(
+        self,
+        participant: RoomSession | str,
+        key: str = "self",
+        *,
+        audio: bool = True,
+        video: bool = True,
+        decode: bool = True,
+        within: float = 5.0,
+    ) -> Subscription:
+        """As `addSubscription`, waiting for the stream to be published if need be. `decode` False only counts frames.
+
+        Raises ClientError, or AssertionError when there is no such stream within `within` seconds.
+        """
+        subscribing, person = self._require(self._subscribing), participant_id_of(participant)
+        place = person, key
+        if place not in self._roster.streams:
+            await self.wait_for(
+                StreamPublished, {"participant_id": person, "key": key}, timeout=within, after=self.mark
+            )
+        if place not in self._roster.streams:
+            raise ClientStateError(f"{person}/{key} was unpublished again")
+        found = await subscribing.subscribe(self._roster.streams[place], audio=audio, video=video, decode=decode)
+        self._emit(SubscriptionStarted(person, key))
+        return found
+
+    async def update_subscription(
+        self,
+        participant: RoomSession | str,
+        key: str = "self",
+        *,
+        audio: bool | None = None,
+        video: bool | None = None,
+    ) -> None:
+        """What is relayed from now on; None leaves it. Raises ClientError."""
+        subscribing = self._require(self._subscribing)
+        await subscribing.update(
+            subscribing.subscription(participant_id_of(participant), key), audio=audio, video=video
+        )
+
+    async def unsubscribe(self, participant: RoomSession | str, key: str = "self") -> None:
+        """As `removeSubscription`. Raises ClientError."""
+        subscribing = self._require(self._subscribing)
+        await subscribing.unsubscribe(subscribing.subscription(participant_id_of(participant), key))
+
+    @property
+    def subscriptions(self) -> dict[tuple[str, str], Subscription]:
+        return dict(self._subscribing.subscriptions) if self._subscribing is not None else {}
+
+    # -- guards ---------------------------------------------------------------------------------------------------
+
+    def _connected(self) -> Joined:
+        return self._require(self._joined)
+
+    def _require(self, part: PartT | None) -> PartT:
+        if self.status != "connected" or part is None:
+            raise ClientStateError(f"{self.name}: expected a connected client, this one is {self.status}")
+        return part
+
+
+def participant_id_of(participant: RoomSession | str) -> str:
+    return participant if isinstance(participant, str) else participant.participant_id

@@ -118,6 +118,7 @@ class JanusClient:
         self._ended = asyncio.Event()
         self._reader = self._loop.create_task(self._read(), name="janus-reader")
         self._keepalive: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Task[None] | None = None
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -182,12 +183,12 @@ class JanusClient:
                 await self._transport.send_close(code)
             except ConnectionError as error:
                 log.debug("the connection was gone before it could be closed: %s", error)
-        await self._finish(CLOSE_TIMEOUT_SECS)
+        await self._finish()
 
     async def abort(self) -> None:
         """Vanish: no `destroy`, no Close frame."""
         await self._transport.abort()
-        await self._finish(CLOSE_TIMEOUT_SECS)
+        await self._finish()
 
     async def wait_ended(self) -> int:
         """The close code, once the connection has ended."""
@@ -372,13 +373,19 @@ class JanusClient:
         self._ended.set()
         self._on_closed(code)
 
-    async def _finish(self, timeout: float) -> None:
-        """Wait for the other end's Close for a while, then let go of everything."""
+    async def _finish(self) -> None:
+        """Let go of everything, once; whoever asks waits until it is done."""
+        if self._finishing is None:
+            self._finishing = self._loop.create_task(self._let_go(), name="janus-end")
+        await asyncio.shield(self._finishing)
+
+    async def _let_go(self) -> None:
+        """Wait for the other end's Close for a while, then end the tasks and the connection."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECS):
                 await self._ended.wait()
         except TimeoutError:
-            log.warning("the server did not answer the Close within %g s", timeout)
+            log.warning("the server did not answer the Close within %g s", CLOSE_TIMEOUT_SECS)
         tasks = [self._reader] if self._keepalive is None else [self._reader, self._keepalive]
         for task in tasks:
             task.cancel()

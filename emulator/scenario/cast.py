@@ -97,10 +97,9 @@ class Cast:
         """The stream a participant declares under this key. Raises Misread."""
         streams = self._participants[participant].streams
         if key.text not in streams:
-            what = f"stream of {participant}"
             if not streams:
-                raise issues.misread(key.mark, f'unknown {what} "{key}"; {participant} declares no streams')
-            raise issues.unknown(key, what, streams)
+                raise issues.misread(key.mark, f'unknown stream "{key}"; {participant} declares no streams')
+            raise issues.unknown(key, "stream", streams, where=f" of {participant}")
         return streams[key.text]
 
     def find_stream(self, name: StreamName, issues: Issues) -> StreamSpec:

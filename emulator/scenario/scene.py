@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from emulator.scenario import draws
@@ -14,6 +15,8 @@ from emulator.scenario.stage_client import ClientFactory, StageClient, StreamId,
 Complaint = Callable[[str, str], None]
 """Gets a participant's name and what went wrong outside of any step."""
 
+log = logging.getLogger("emulator.scenario")
+
 
 class Rest(Protocol):
     """The REST calls that steps make."""
@@ -22,7 +25,7 @@ class Rest(Protocol):
 
     async def active_session(self, room_id: str) -> str | None: ...
 
-    async def act(self, session_id: str, action: str, body: dict[str, object]) -> None: ...
+    async def act(self, session_id: str, action: str, body: Mapping[str, object]) -> None: ...
 
 
 class Actor:
@@ -47,14 +50,13 @@ class Scene:
         ws_url: str,
         rest: Rest,
         clients: ClientFactory,
-        complain: Complaint,
     ) -> None:
         self.cast = cast
         self.room_id = room_id
         self.rest = rest
         self._ws_url = ws_url
         self._clients = clients
-        self._complain = complain
+        self.complain: Complaint = lambda who, message: log.warning("%s: %s", who, message)
         self.actors = {who.name: Actor(who, draws.participant_id(seed, who.name)) for who in cast}
 
     def client(self, name: str) -> StageClient:
@@ -95,7 +97,7 @@ class Scene:
             await client.subscribe(stream, audio=True, video=True)
         except Exception as error:  # noqa: BLE001 - whatever a client raises is told to people, no step waits for it
             if client.connected and stream in client.streams():  # else it has gone meanwhile, as streams do
-                self._complain(actor.participant.name, f"subscribing to {whose}/{stream[1]}: {told(error)}")
+                self.complain(actor.participant.name, f"subscribing to {whose}/{stream[1]}: {told(error)}")
 
     async def clear(self, *, within: float) -> None:
         """Everybody who is still here leaves politely; who cannot within so many seconds, vanishes."""
@@ -111,7 +113,7 @@ class Scene:
             async with asyncio.timeout(within):
                 await way_out()
         except Exception as error:  # noqa: BLE001 - the others must still be seen off; it is told, not swallowed
-            self._complain(actor.participant.name, f"leaving at the end: {told(error)}")
+            self.complain(actor.participant.name, f"leaving at the end: {told(error)}")
             await actor.client.vanish()
 
 

@@ -65,6 +65,9 @@ class Expected:
     who: Word
     expectation: Expectation
 
+    def describe(self) -> str:
+        return f"expect {self.expectation.describe()}"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -18,11 +19,11 @@ Serve = Callable[..., Awaitable[Served]]
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Serve an API made with the given options; several may run in one test."""
-    clients: list[TestClient] = []
+    clients: list[TestClient[Any, Any]] = []
 
-    async def start(**options: object) -> Served:
+    async def start(**options: Any) -> Served:
         app, world = make_app(**options)
-        client = TestClient(TestServer(app))
+        client: TestClient[Any, Any] = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)
         return Served(client, world)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.api.public_document import public_document
 from tests.api.served import Served, make_app, new_uuid
 
@@ -27,7 +29,7 @@ async def test_every_success_body_in_range_validates(api: Served) -> None:
     api.leave(gone)
     tokens = (await api.post(f"/rooms/{room['id']}/actions/generate_join_client_token", {})).data
     refresh = {"refresh_token": tokens["refresh_token"]}
-    walk = [
+    walk: list[tuple[str, str, Any]] = [
         ("GET", "/rooms?include_sessions=true", None),
         ("GET", f"/rooms/{room['id']}?include_sessions=true", None),
         ("PATCH", f"/rooms/{room['id']}", {"max_participants": 3}),

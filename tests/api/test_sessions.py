@@ -170,7 +170,6 @@ async def test_kicking_the_last_ends_the_session(api: Served) -> None:
     assert (await api.get(f"/room_sessions/{session_id}")).data["active"] is False
 
 
-@pytest.mark.parametrize("action", TARGETED)
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -192,13 +191,12 @@ async def test_kicking_the_last_ends_the_session(api: Served) -> None:
         ({"participants": "all", "exclude": [5]}, "/exclude/0"),
     ],
 )
-async def test_targets_of_another_form_are_422_and_hit_nobody(
-    api: Served, action: str, body: dict[str, Any], pointer: str
-) -> None:
+async def test_targets_of_another_form_are_422_and_hit_nobody(api: Served, body: dict[str, Any], pointer: str) -> None:
     """R-82, R-21."""
     session_id, people = await _meeting(api)
-    answer = await api.post(f"/room_sessions/{session_id}/actions/{action}", body)
-    assert answer.refused(422, pointer=pointer) == "10015"
+    for action in TARGETED:
+        answer = await api.post(f"/room_sessions/{session_id}/actions/{action}", body)
+        assert answer.refused(422, pointer=pointer) == "10015"
     assert _present(people) == [0, 1, 2]
     assert _muted(people) == []
 

@@ -1,7 +1,8 @@
 """What a mixer tick costs: `python -m tests.benchmarks.mixer [ticks]`.
 
-Talkers send speech-like Opus (or tones); every leg counted in the second number receives. Figures are CPU time
-of the ticking thread, so that a busy machine matters less; a tick has 20 ms. The last rows have legs that send digital silence, as the SDK's muted and fallback tracks do.
+Talkers send speech-like Opus; the second number counts the legs that receive. Figures are CPU time of the ticking
+thread, so that a busy machine matters less; a tick has 20 ms. The last row has legs that send digital
+silence, as the SDK's muted and fallback tracks do.
 """
 
 from __future__ import annotations

@@ -19,8 +19,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext
 
+from emulator.server import Emulator
 from tests.browser.browser_host import BrowserHost
 from tests.browser.chromium import ChromiumMissingError, find_chromium
+from tests.browser.joined_room import JoinableRoom
 from tests.browser.sdk_bundle import BundleError, ensure_bundle
 from tests.browser.sdk_page import SdkPage
 
@@ -80,6 +82,27 @@ async def sdk_page(browser_host: BrowserHost, request: pytest.FixtureRequest) ->
     errors = [f"{page.name}: {error}" for page in strict for error in page.page_errors]
     if errors:
         pytest.fail("errors that nobody in the page caught:\n" + "\n".join(errors), pytrace=False)
+
+
+@pytest.fixture
+async def room(emulator: Emulator) -> JoinableRoom:
+    return await JoinableRoom.create(emulator.rest_url, emulator.api_key)
+
+
+@pytest.fixture
+async def alice(emulator: Emulator, room: JoinableRoom, sdk_page: SdkPageFactory) -> SdkPage:
+    """A page that is connected to the room."""
+    page = await sdk_page(emulator.admin_url, name="alice")
+    await page.join(room.id, await room.token(), "Alice")
+    return page
+
+
+@pytest.fixture
+async def bob(emulator: Emulator, room: JoinableRoom, alice: SdkPage, sdk_page: SdkPageFactory) -> SdkPage:
+    """A second page, connected after the first."""
+    page = await sdk_page(emulator.admin_url, name="bob")
+    await page.join(room.id, await room.token(), "Bob")
+    return page
 
 
 @pytest.hookimpl(wrapper=True)

@@ -225,6 +225,10 @@ class SdkPage:
         """The SDK's state: status, localParticipantId, and lists of participants, streams, subscriptions."""
         return cast(dict[str, JsonValue], await self.call("state"))
 
+    async def streams_of(self, participant_id: str) -> list[dict[str, JsonValue]]:
+        """The streams of one participant in the SDK's state."""
+        return [each for each in (await self.state())["streams"] if each["participantId"] == participant_id]
+
     async def stats(self, participant_id: str, key: str = "self") -> list[dict[str, JsonValue]]:
         """getStats() reports of one stream's connection (inbound-rtp, outbound-rtp, candidate-pair, codec, ...)."""
         return cast(list[dict[str, JsonValue]], await self.call("stats", participant_id, key))
@@ -292,6 +296,23 @@ class SdkPage:
           RoomsProbe.tonesIn(document.querySelector(selector).srcObject, { ms })"""
         heard = await self.evaluate(code, [selector, round(seconds * 1000)], seconds + 10)
         return {int(index): level for index, level in heard.items()}
+
+    async def wait_tone(self, index: int, selector: str = MIXED_AUDIO, *, timeout: float = 10) -> float:
+        """Waits until that chord is heard; returns its level in dBFS."""
+        code = """async ([index, selector, milliseconds]) => {
+          const started = performance.now();
+          let heard = {};
+          while (performance.now() - started < milliseconds) {
+            const stream = document.querySelector(selector)?.srcObject;
+            if (stream?.getAudioTracks().length) heard = await RoomsProbe.tonesIn(stream, { ms: 200 });
+            else await new Promise((resolve) => setTimeout(resolve, 20));
+            if (index in heard) return heard[index];
+          }
+          throw new Error(`tone ${index} is not heard in ${selector} within ${milliseconds} ms; `
+            + `the last ones were ${JSON.stringify(heard)}`);
+        }"""
+        wanted = [index, selector, round(timeout * 1000)]
+        return cast(float, await self.evaluate(code, wanted, timeout + 5))
 
     # explaining failures
 

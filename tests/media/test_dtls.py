@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator.media.transport.dtls import DATA_LIMIT, Certificate, DtlsConnection, SrtpKeys, pack_records
@@ -17,6 +17,8 @@ from emulator.wire.sdp import Fingerprint
 
 from .transport_kit import CERTIFICATE, OTHER_CERTIFICATE, receiver_report, rtp_packet
 
+# A busy machine is no failure.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Filter = Callable[[bytes], list[bytes]]
 
 
@@ -163,6 +165,7 @@ def _record(size: int) -> bytes:
     return b"\x16\xfe\xfd" + bytes(8) + size.to_bytes(2, "big") + bytes(size)
 
 
+@patient
 @given(st.lists(st.integers(0, 1500).map(_record), min_size=1, max_size=12))
 def test_records_are_packed_whole_and_in_order(records: list[bytes]) -> None:
     datagrams = list(pack_records(b"".join(records), 1200))

@@ -1,5 +1,7 @@
 """Media through real encoders and decoders, as tests need it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction

@@ -143,7 +143,7 @@ def test_a_chord_below_the_threshold_is_not_heard() -> None:
 
 def test_silence_and_noise_are_nobody() -> None:
     sounds: list[Sound] = [silence(RATE)]
-    sounds += [noise(seed, 0, RATE * 2) for seed in range(5)]
+    sounds += [noise(seed, 0, RATE) for seed in range(5)]
     sounds += [speech_shaped_noise(seed, level) for seed in range(5) for level in (-50, -20)]
     sounds += [voice(seed, -50) for seed in range(5)]
     heard = [tones_in(sound) for sound in sounds]
@@ -212,7 +212,7 @@ def test_unusable_windows_rates_amplitudes_and_patterns_are_refused() -> None:
         TalkPattern.conversation(0, 1)
 
 
-def speech_shaped_noise(seed: int, level: float, seconds: float = 2) -> Floats:
+def speech_shaped_noise(seed: int, level: float, seconds: float = 1) -> Floats:
     count = int(RATE * seconds)
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(count))
     shaped = np.fft.irfft(spectrum / (1 + (np.fft.rfftfreq(count, 1 / RATE) / 500) ** 2), count)
@@ -220,7 +220,7 @@ def speech_shaped_noise(seed: int, level: float, seconds: float = 2) -> Floats:
     return scaled
 
 
-def voice(seed: int, level: float, seconds: float = 2) -> Floats:
+def voice(seed: int, level: float, seconds: float = 1) -> Floats:
     """Harmonics of a gliding pitch under three formants, four syllables a second."""
     draw = np.random.default_rng(seed)
     time = np.arange(int(RATE * seconds)) / RATE

@@ -84,7 +84,7 @@ class Talkers(Generic[K]):
         return Transition(who, talking=False) if watch is not None and watch.talking else None
 
     def _quiet(self, who: K, watch: _Watch, now: float) -> Transition[K] | None:
-        if now - watch.loud_at < self._hold:
+        if now - watch.loud_at < self._hold - 1e-9:
             return None
         del self._watched[who]
         return Transition(who, talking=False) if watch.talking else None

@@ -21,6 +21,7 @@ _JUMP = 2 * SAMPLE_RATE  # a timestamp this far off belongs to a new line
 _SLACK = 120  # samples: a gap shorter than Opus's shortest frame is an inexact timestamp, not a loss
 _WINDOW = 100  # ticks over which the least depth is taken before shortening
 _CALM = 500  # ticks without trouble after which the delay shrinks by a frame
+_UNKNOWN = (0, _SPAN, 0)
 _REMEMBERED = 64  # sequence numbers, to tell copies from late packets
 
 
@@ -70,7 +71,7 @@ class JitterBuffer:
         self._playing = False
         self._waited = 0  # ticks since the first packet of a stream that is not played yet
         self._stalled = 0  # samples concealed since the last packet without moving on
-        self._depths = (0, _SPAN)  # ticks counted, least depth among them
+        self._depths = _UNKNOWN  # ticks counted, least and most depth among them
         self._calm = 0  # ticks since the last trouble
         self._correction = 0  # samples the caller should shorten (> 0) or lengthen (< 0) what it plays by
         self.duplicates = 0
@@ -150,7 +151,7 @@ class JitterBuffer:
             self._playing = True
             self._next = first
             self._stalled = 0
-            self._depths = (0, _SPAN)
+            self._depths = _UNKNOWN
             self._correction = 0
         self._measure()
 
@@ -172,14 +173,14 @@ class JitterBuffer:
                 self.lost += step
                 return Conceal(step)
             packet = self._packets.pop(at)
-            self._stalled = 0
+            if self._stalled:  # it was not lost but slow; what follows is delayed already
+                self._trouble(grow=False)
+                self._stalled = 0
             trim = max(-gap, 0) if -gap >= _SLACK else 0
-            self._next = at + packet.samples
+            self._next = max(self._next, at + packet.samples)
             if trim >= packet.samples:
                 continue
             return Play(packet, trim)
-        if self._stalled == 0:
-            self._trouble(grow=False)  # a stall delays what follows: it needs no lengthening
         return self._stall()
 
     def _stall(self) -> Conceal | None:
@@ -207,7 +208,7 @@ class JitterBuffer:
             self.discarded += 1
         if self._playing:
             self._next = max(self._next, at)
-        self._depths = (0, _SPAN)
+        self._depths = _UNKNOWN
         self._correction = 0
 
     def _trouble(self, *, grow: bool) -> None:
@@ -218,21 +219,22 @@ class JitterBuffer:
             self._target += step
             if grow:
                 self._correction -= step
-        self._depths = (0, _SPAN)
+        self._depths = _UNKNOWN
 
     def _measure(self) -> None:
-        """Watches depth over two seconds, and asks for shortening when even the least was more than needed."""
+        """Watches the depth over two seconds: shorten if even the least is more than needed, lengthen if the most is less.
+
+        Jitter moves single depths about; only both ends of the range tell that the two clocks differ.
+        """
         self._calm += 1
         if self._calm >= _CALM:
             self._calm = 0
             self._target = max(self._target - FRAME, self._least)
-        ticks, least = self._depths
-        ticks, least = ticks + 1, min(least, self._end - self._next)
+        depth = self._end - self._next
+        ticks, least, most = self._depths
+        ticks, least, most = ticks + 1, min(least, depth), max(most, depth)
         if ticks >= _WINDOW or (ticks >= 5 and least > self._most + 2 * FRAME):
-            surplus = least - self._target - FRAME
-            if surplus >= FRAME:
-                self._correction = surplus
-            elif self._correction > 0:
-                self._correction = 0
-            ticks, least = 0, _SPAN
-        self._depths = (ticks, least)
+            surplus, lack = least - self._target - FRAME, self._target - most
+            self._correction = surplus if surplus >= FRAME else -lack if lack >= 0 else 0
+            ticks, least, most = _UNKNOWN
+        self._depths = (ticks, least, most)

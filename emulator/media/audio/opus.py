@@ -153,8 +153,9 @@ class OpusDecoder:
             raise OpusError(f"libopus refused a packet of {len(payload)} bytes: {refused}") from refused
         if len(frames) != 1:
             raise OpusError(f"libopus made {len(frames)} frames of one packet")
-        samples: Samples = frames[0].to_ndarray()[0] * np.float32(1 / 32768)
-        return samples
+        frame = frames[0]
+        pcm = np.frombuffer(bytes(frame.planes[0]), dtype=np.int16, count=frame.samples)
+        return np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
 
 
 def _lost_toc(toc: int, *, ten_ms: bool) -> int:

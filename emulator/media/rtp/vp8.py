@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from struct import Struct
 
 from emulator.media.rtp.errors import PayloadError
 
 MAX_PAYLOAD = 1100  # bytes of RTP payload, small enough for every usual path with SRTP and UDP around it
-PICTURE_ID_MODULO = 1 << 15
+_WITH_PICTURE_ID = Struct("!BBH")
 
 
 class Vp8Descriptor:
@@ -98,14 +99,18 @@ class Vp8Descriptor:
 
     def renumbered(self, picture_id: int | None, tl0picidx: int | None) -> bytes:
         """Its bytes with other ids; the picture id (modulo 2^15) is always written with 15 bits."""
-        return Vp8Descriptor(
-            self.first,
-            None if picture_id is None else picture_id & 0x7FFF,
-            15,
-            None if tl0picidx is None else tl0picidx & 0xFF,
-            self.layer_flags,
-            self.layer,
-        ).serialise()
+        flags = self.layer_flags
+        body = b""
+        if tl0picidx is not None:
+            flags |= 0x40
+            body = bytes((tl0picidx & 0xFF,))
+        if self.layer_flags:
+            body += bytes((self.layer,))
+        if picture_id is not None:
+            return _WITH_PICTURE_ID.pack(self.first | 0x80, flags | 0x80, picture_id & 0x7FFF | 0x8000) + body
+        if flags:
+            return bytes((self.first | 0x80, flags)) + body
+        return bytes((self.first & 0x7F,))
 
 
 def starts_keyframe(payload: bytes, descriptor: Vp8Descriptor | None = None) -> bool:

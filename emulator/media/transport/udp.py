@@ -171,11 +171,9 @@ class MediaSocket:
         """Closes all peers (with close_notify, without `on_closed`) and the socket. Safe to call again."""
         if self._closed:
             return
+        self._closed = True
         for peer in self.peers:
             peer.close()
-        if self._closed:  # the socket of a client peer has gone with it
-            return
-        self._closed = True
         self._loop.remove_reader(self._fd)
         self._sock.close()
 

@@ -42,9 +42,9 @@ class Issues:
         self.add(mark, message)
         return Misread(message)
 
-    def unknown(self, word: Word, what: str, known: Iterable[str]) -> Misread:
+    def unknown(self, word: Word, what: str, known: Iterable[str], *, where: str = "") -> Misread:
         """Note that a word is none of the known ones, with the nearest of them, or all of them."""
-        return self.misread(word.mark, f'unknown {what} "{word}"{hint(word.text, known)}')
+        return self.misread(word.mark, f'unknown {what} "{word}"{where}{hint(word.text, known)}')
 
     def raise_if_any(self) -> None:
         """Raises ScenarioInvalid with all issues, in the order of the text."""

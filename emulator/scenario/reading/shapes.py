@@ -208,7 +208,6 @@ class MapOf(Generic[T]):
             raise issues.misread(
                 node.mark, f"expected {self.what} with at most {self.most} entries, got {len(node.entries)}"
             )
-
         pairs = [partial(self._entry, key, value, issues) for key, value in node.entries]
         return {name.text: (name, value) for name, value in read_all(pairs)}
 
@@ -263,7 +262,7 @@ class Record(Generic[T]):
         if key.text in self.later:
             raise issues.misread(key.mark, f'"{key.text}" in {self.what} is not available yet')
         if key.text not in self.fields:
-            raise issues.unknown(Word(key.text, key.mark), f"key in {self.what}", self.fields)
+            raise issues.unknown(Word(key.text, key.mark), "key", self.fields, where=f" in {self.what}")
         return self.fields[key.text].shape.read(value, issues)
 
     def _missing(self, name: str, node: Node, issues: Issues) -> NoReturn:

@@ -1,7 +1,7 @@
 """What a step is, and the registry of all kinds of steps.
 
 A kind is one small file beside this one: a frozen dataclass with the behaviour, under a `@step(...)` line that gives
-its word and the shape of what stands after the word. `steps/__init__.py` imports it; that is all there is to adding one.
+its word and the shape of what stands after the word. `steps/__init__.py` imports it, and that is all.
 """
 
 from __future__ import annotations

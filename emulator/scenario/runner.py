@@ -1,0 +1,83 @@
+"""From a file to a run on an emulator: what the command line and tests call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+
+from emulator.scenario import loader
+from emulator.scenario.engine import Engine, OnStep
+from emulator.scenario.errors import ScenarioUnreadable
+from emulator.scenario.plan import make_plan
+from emulator.scenario.reading.issues import hint
+from emulator.scenario.report import Report, StepResult
+from emulator.scenario.rest import RestClient
+from emulator.scenario.scene import Scene
+from emulator.scenario.schema import Scenario
+from emulator.scenario.shipped import locate, shipped
+from emulator.scenario.stage_client import ClientFactory
+
+
+def load(path: Path | str) -> Scenario:
+    """Read a file, or the shipped scenario of that name. Raises ScenarioUnreadable or ScenarioInvalid."""
+    found = locate(path)
+    if not found.exists():
+        raise ScenarioUnreadable(f"{path}: no such file, nor is it a shipped scenario{hint(str(path), shipped())}")
+    return loader.load(found)
+
+
+async def run_file(
+    path: Path | str, *, rest_url: str, ws_url: str, api_key: str, on_step: OnStep | None = None
+) -> Report:
+    """Load and run to the end. Raises ScenarioError for what cannot be read or set up; all else is in the report."""
+    return await run_scenario_on(load(path), rest_url=rest_url, ws_url=ws_url, api_key=api_key, on_step=on_step)
+
+
+async def run_scenario_on(
+    scenario: Scenario,
+    *,
+    rest_url: str,
+    ws_url: str,
+    api_key: str,
+    stay: bool = False,
+    tell: Callable[[str], None] | None = None,
+    on_step: OnStep | None = None,
+    clients: ClientFactory | None = None,
+) -> Report:
+    """Run a scenario in the account of `api_key`.
+
+    `rest_url` includes `/v2`, `ws_url` is without `/{room id}/janus`. With `stay` nothing that fails ends the run, and
+    the participants stay until it is cancelled; they then leave politely, in at most `engine.LEAVE_SECS`. `tell` gets a
+    line for the room and one for each step, `on_step` the results themselves. Raises StageError when the room cannot be
+    had.
+    """
+
+    def step_taken(result: StepResult) -> None:
+        if tell is not None:
+            tell(result.describe())
+        if on_step is not None:
+            on_step(result)
+
+    async with aiohttp.ClientSession() as http:
+        rest = RestClient(http, rest_url=rest_url, api_key=api_key)
+        room_id = await rest.find_or_create_room(scenario.room)
+        if tell is not None:
+            tell(f"scenario {scenario.name}: room {scenario.room['unique_name']} ({room_id})")
+        scene = Scene(
+            scenario.cast,
+            seed=scenario.seed,
+            room_id=room_id,
+            ws_url=ws_url,
+            rest=rest,
+            clients=clients or _room_clients(),
+        )
+        return await Engine(make_plan(scenario), scene, on_step=step_taken, keep_going=stay, stay=stay).run()
+
+
+def _room_clients() -> ClientFactory:
+    """Imported when a run needs it: loading the media codecs takes longer than reading a scenario."""
+    from emulator.scenario.room_client import room_client
+
+    return room_client

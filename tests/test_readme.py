@@ -1,0 +1,123 @@
+"""Every snippet of the README does what it says.
+
+A fenced block preceded by an HTML comment `<!-- test: NAME -->` is run by the test of that name; a block without one
+must be of a kind that cannot be run (`text`), or the README fails here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from emulator.server import Emulator
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"(?:<!-- test: (?P<name>[\w-]+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    name: str | None
+    language: str
+    code: str
+
+
+SNIPPETS = [Snippet(m["name"], m["language"], m["code"]) for m in BLOCK.finditer(README)]
+BY_NAME = {snippet.name: snippet for snippet in SNIPPETS if snippet.name}
+
+
+async def run(arguments: list[str], environment: dict[str, str], *, cwd: Path = ROOT, seconds: float = 100) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *arguments, env=environment, cwd=cwd, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            output = (await process.communicate())[0].decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, output
+    return output
+
+
+def environment(emulator: Emulator) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "TELNYX_BASE_URL": emulator.rest_url,
+        "TELNYX_API_KEY": emulator.api_key,
+        "TELNYX_PUBLIC_KEY": emulator.webhook_public_key,
+    }
+
+
+def test_every_snippet_is_tested_or_cannot_be() -> None:
+    untested = [s.code for s in SNIPPETS if s.name is None and s.language != "text"]
+    assert untested == []
+    tested = {name for name in globals() if name.startswith("test_snippet_")}
+    for name in BY_NAME:
+        assert f"test_snippet_{name.replace('-', '_')}" in tested, f"no test runs the snippet {name}"
+
+
+async def test_snippet_python_sdk(emulator: Emulator) -> None:
+    output = await run([sys.executable, "-W", "error", "-c", BY_NAME["python-sdk"].code], environment(emulator))
+    assert "standup" in output
+
+
+async def test_snippet_curl(emulator: Emulator) -> None:
+    code = BY_NAME["curl"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert '"record_type":"room"' in output.replace(" ", "")
+
+
+async def test_snippet_run_scenario(emulator: Emulator) -> None:
+    output = await run(["bash", "-euc", BY_NAME["run-scenario"].code.replace(".venv/bin/", "")], environment(emulator))
+    assert "ok" in output.lower()
+
+
+async def test_snippet_async_client(emulator: Emulator, tmp_path: Path) -> None:
+    output = await run([sys.executable, "-W", "error", "-c", BY_NAME["async-client"].code], environment(emulator))
+    assert "bob sees alice" in output
+
+
+def test_snippet_command_1() -> None:
+    """Run for real by whoever follows it; here: it installs from this folder and names files that exist."""
+    code = BY_NAME["command-1"].code
+    scenario = re.search(r"--scenario (\S+)", code)
+    assert scenario is not None
+    assert (ROOT / scenario[1]).is_file()
+
+
+def test_snippet_command_2() -> None:
+    """The command that is running these very tests."""
+    script = BY_NAME["command-2"].code.split()[-1]
+    assert (ROOT / script).is_file()
+    assert script in (ROOT / ".ci/run").read_text()
+
+
+def test_snippet_serve_help() -> None:
+    printed = subprocess.run(
+        ["bash", "-euc", BY_NAME["serve-help"].code.replace(".venv/bin/", f"{Path(sys.executable).parent}/")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for option in ("--host", "--advertise", "--port", "--udp-port", "--api-key", "--scenario", "--ready-file"):
+        assert option in printed
+        assert option in README
+
+
+@pytest.mark.browser
+def test_snippet_browser() -> None:
+    """tests/browser/app loads the SDK exactly so, and the browser tests use it."""
+    page = (ROOT / "tests/browser/app/boot.js").read_text() + (ROOT / "tests/browser/app/index.html").read_text()
+    assert "/_emulator/redirect.js" in page
+    assert "/_emulator/redirect.js" in BY_NAME["browser"].code
