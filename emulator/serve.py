@@ -15,6 +15,7 @@ import aiohttp
 from emulator.config import DEFAULT_KEY, Config
 from emulator.scenario.errors import ScenarioError
 from emulator.scenario.runner import load, run_scenario_on
+from emulator.scenario.schema import Scenario
 from emulator.server import Emulator, StartError
 
 STOP_SECS = 1.5
@@ -61,7 +62,7 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
     finally:
         await emulator.stop()
         if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+            ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 - one file, at the very end
     return code
 
 
@@ -139,6 +140,19 @@ async def run_scenario(path: Path, *, url: str | None, api_key: str | None) -> i
     except StartError as error:
         print(f"rooms-emulator: {error}", file=sys.stderr)
         return 2
+
+
+async def _play(script: Scenario, rest_url: str, ws_url: str, key: str) -> int:
+    """Run to the end and tell of each step. A scenario that cannot be set up is exit code 2."""
+    try:
+        report = await run_scenario_on(
+            script, rest_url=rest_url, ws_url=ws_url, api_key=key, tell=lambda line: print(line, flush=True)
+        )
+    except (ScenarioError, aiohttp.ClientError, OSError) as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+    print(report.describe())
+    return 0 if report.ok else 1
 
 
 async def wait(url: str, *, timeout: float) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
+from emulator.clients.room_client import RoomClient
 from emulator.config import Config
 from emulator.server import Emulator
 
@@ -42,3 +43,35 @@ def no_error_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
         logger.removeHandler(handler)
     if handler.lines and request.node.get_closest_marker("errors_expected") is None:
         pytest.fail("errors in the log:\n" + "\n".join(handler.lines), pytrace=False)
+
+
+class Synthetic:
+    """A joined `RoomClient` under the three names that tests of other clients need."""
+
+    def __init__(self, client: RoomClient) -> None:
+        self.client = client
+        self.participant_id = client.participant_id
+
+    async def publish(self, key: str) -> None:
+        await self.client.publish(key)
+
+    async def set_video(self, key: str, enabled: bool) -> None:
+        await self.client.update_stream(key, video=enabled)
+
+
+@pytest.fixture
+async def synthetic(emulator: Emulator) -> AsyncIterator[Callable[[str, str, str], Awaitable[Synthetic]]]:
+    """`await synthetic(room_id, client_token, username)`: a participant of the emulator's own, joined."""
+    clients: list[RoomClient] = []
+
+    async def join(room_id: str, client_token: str, username: str) -> Synthetic:
+        client = RoomClient(
+            ws_url=emulator.ws_url, room_id=room_id, token=client_token, name=username, tone=len(clients)
+        )
+        clients.append(client)
+        await client.connect()
+        return Synthetic(client)
+
+    yield join
+    for client in clients:
+        await client.leave()

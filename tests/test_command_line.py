@@ -190,5 +190,7 @@ def test_help_loads_no_codecs() -> None:
     import subprocess
 
     code = "import sys, emulator.cli; print(sorted({'aiohttp', 'av', 'numpy', 'aiortc'} & set(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
+    )
     assert printed.stdout.strip() == "[]"

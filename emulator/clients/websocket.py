@@ -113,6 +113,8 @@ class WebSocketTransport:
         await self._ws.send_frame(payload, WSMsgType.CLOSE)
 
     async def release(self) -> None:
+        # aiohttp's own close() would send a second Close frame; this only lets go of the connection.
+        self._ws._response.close()
         await self._http.close()
 
     async def abort(self) -> None:

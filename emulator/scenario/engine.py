@@ -71,10 +71,13 @@ class Engine:
         self._begun = asyncio.get_running_loop().time()
         try:
             await self._play()
+            await self._halt()
+            self._list_not_run()
             if self._stay and not self.report.stopped:
                 await asyncio.get_running_loop().create_future()  # until cancelled
         finally:
-            await self._end()
+            await self._halt()
+            await self._scene.clear(within=LEAVE_SECS)
         return self.report
 
     def complain(self, who: str, message: str) -> None:
@@ -209,13 +212,11 @@ class Engine:
         self.report.stopped = self.report.stopped or why
         self._news.set()
 
-    async def _end(self) -> None:
+    async def _halt(self) -> None:
         tasks = tuple(self._running)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._list_not_run()
-        await self._scene.clear(within=LEAVE_SECS)
 
     def _list_not_run(self) -> None:
         """What the plan has left when a run is stopped, and what waited for something that never came."""

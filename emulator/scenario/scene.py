@@ -35,6 +35,7 @@ class Actor:
         self.participant = participant
         self.id = participant_id
         self.client: StageClient | None = None
+        self.joins = 0
         self.subscribing: set[asyncio.Task[None]] = set()
 
 
@@ -54,6 +55,7 @@ class Scene:
         self.cast = cast
         self.room_id = room_id
         self.rest = rest
+        self._seed = seed
         self._ws_url = ws_url
         self._clients = clients
         self.complain: Complaint = lambda who, message: log.warning("%s: %s", who, message)
@@ -78,7 +80,9 @@ class Scene:
         if actor.client is not None and actor.client.connected:
             raise StepFailed(f"{name} is in the room already")
         token = await self.rest.client_token(self.room_id)
-        client = self._clients(Ticket(self._ws_url, self.room_id, token, actor.id, actor.participant))
+        actor.joins += 1
+        rng = draws.generator(self._seed, name, "client", str(actor.joins))
+        client = self._clients(Ticket(self._ws_url, self.room_id, token, actor.id, actor.participant, rng))
         actor.client = client
         await client.connect()
         client.on_stream(lambda stream: self._announced(actor, client, stream))
@@ -108,6 +112,8 @@ class Scene:
             task.cancel()
         if actor.client is None:
             return
+        for fault in actor.client.faults():
+            self.complain(actor.participant.name, fault)
         way_out: Callable[[], Awaitable[None]] = actor.client.leave if actor.client.connected else actor.client.vanish
         try:
             async with asyncio.timeout(within):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
 from emulator.scenario.cast import Participant, StreamSpec
@@ -26,6 +27,10 @@ class StageClient(Protocol):
 
     def on_stream(self, tell: Callable[[StreamId], None]) -> None:
         """Call `tell` for each stream that others have now, and for each they announce from now on."""
+        ...
+
+    def faults(self) -> list[str]:
+        """What the server did against the protocol so far; empty is well."""
         ...
 
     async def connect(self) -> None: ...
@@ -55,14 +60,16 @@ class StageClient(Protocol):
         ...
 
     async def sees_not(self, stream: StreamId, *, within: float) -> None:
-        """Raises ExpectationFailed unless its picture has stopped within so many seconds."""
+        """Raises ExpectationFailed unless its picture stays away for a second that begins within so many seconds."""
         ...
 
     async def hears(self, tone: int, *, within: float) -> None:
         """Raises ExpectationFailed unless this tone is in the mixed audio within so many seconds."""
         ...
 
-    async def hears_not(self, tone: int, *, within: float) -> None: ...
+    async def hears_not(self, tone: int, *, within: float) -> None:
+        """As `sees_not`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class Ticket:
     token: str
     participant_id: str
     participant: Participant
+    rng: Random
+    """Source of everything the client draws: ids, SSRCs."""
 
 
 ClientFactory = Callable[[Ticket], StageClient]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.media.audio.leg import Leg
+from emulator.media.audio.leg import Leg, rise
 from emulator.media.audio.mixer import Mixer
 from emulator.media.audio.opus import FRAME, SAMPLE_RATE, OpusDecoder, OpusEncoder, Samples
 
@@ -15,8 +15,11 @@ LOOKAHEAD = 120  # samples by which the low-delay encoder is late
 
 
 def tone(hertz: float, frames: int, amplitude: float = 0.25) -> Samples:
+    """A sine that rises within 10 ms: a sudden one would be a click of its own."""
     times = np.arange(frames * FRAME) / SAMPLE_RATE
-    return (amplitude * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+    samples = amplitude * np.sin(2 * np.pi * hertz * times)
+    samples[:480] *= rise(480)
+    return samples.astype(np.float32)
 
 
 def noise(dbfs: float, frames: int, seed: int = 1) -> Samples:

@@ -65,7 +65,7 @@ class Publisher:
                 self.video_sequence & 0xFFFF,
                 self.video_timestamp & 0xFFFFFFFF,
                 self.video_ssrc,
-                descriptor + body + self.picture_id.to_bytes(2, "big") + bytes((index,)) * 20,
+                descriptor + body + self.picture_id.to_bytes(2, "big") + bytes((index & 0xFF,)) * 20,
                 marker=index == packets - 1,
                 extensions={5: b"abc"},
             )

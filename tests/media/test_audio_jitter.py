@@ -16,7 +16,8 @@ def packet(number: int, samples: int = FRAME) -> Packet:
 def numbers(steps: list[Play | Conceal | None]) -> list[int | str | None]:
     """What was played: packet numbers, "-" for concealment, None for nothing."""
     return [
-        int.from_bytes(step.packet.payload, "big") if isinstance(step, Play) else "-" if step else None for step in steps
+        int.from_bytes(step.packet.payload, "big") if isinstance(step, Play) else "-" if step else None
+        for step in steps
     ]
 
 
@@ -77,7 +78,7 @@ def test_late_packet_is_dropped_and_makes_the_delay_grow_up_to_80_ms():
     line = Line()
     for number in range(100):
         line.tick(number) if number % 10 else line.tick(number, *([number - 5] if number else []))
-    late = [number for number in range(5, 95, 10)]
+    late = range(5, 95, 10)
     assert line.buffer.late == 0  # those were copies
     line = Line()
     for number in range(100):

@@ -64,7 +64,9 @@ def test_reordered_packets_are_heard_as_if_in_order():
     leg, heard = play(shuffled, 290)
     _, straight = play(on_time(TONE), 290)
     assert leg.stats().lost == leg.stats().late == 0
-    assert any(np.array_equal(heard[10 * FRAME : 250 * FRAME], straight[at : at + 240 * FRAME]) for at in (9600, 8640, 7680))
+    assert any(
+        np.array_equal(heard[10 * FRAME : 250 * FRAME], straight[at : at + 240 * FRAME]) for at in (9600, 8640, 7680)
+    )
 
 
 def test_jitter_of_80_ms_is_smoothed_out():
@@ -108,11 +110,12 @@ def test_end_of_a_stream_fades_out_within_100_ms():
     assert not frames[108:].any()
     assert worst_click(heard) < 1e-4
     assert leg.level == SILENCE_DBFS
-    assert not leg.talking
+    assert not leg.audible
 
 
 def test_stream_that_starts_again_after_a_pause_is_heard_again():
-    arrivals = on_time(TONE[:50]) + [(at + 100, sequence, timestamp + 100 * FRAME, p) for at, sequence, timestamp, p in on_time(TONE)[50:100]]
+    resumed = [(at + 100, sequence, timestamp + 100 * FRAME, p) for at, sequence, timestamp, p in on_time(TONE)[50:100]]
+    arrivals = on_time(TONE[:50]) + resumed
     _, heard = play(arrivals, 200)
     frames = heard.reshape(-1, FRAME)
     assert not frames[70:150].any()
@@ -127,7 +130,7 @@ def test_malformed_payloads_are_counted_and_dropped():
         for at, sequence, timestamp, payload in on_time(TONE)
     ]
     leg, heard = play(mixed, 290)
-    assert leg.stats().malformed == 15
+    assert leg.stats().malformed == 14
     assert leg.stats().lost >= 14 * FRAME
     assert worst_click(heard) < 1e-4
 
@@ -193,7 +196,7 @@ def test_input_below_the_floor_is_left_out_after_the_hold():
     frames = heard.reshape(-1, FRAME)
     assert frames[60].any()  # within the hold
     assert not frames[50 + HOLD_TICKS + 5 :].any()
-    assert not leg.talking
+    assert not leg.audible
     assert worst_click(heard[: 50 * FRAME]) < 1e-4
 
 
@@ -240,10 +243,7 @@ def test_a_level_that_lies_about_loud_packets_does_not_silence_them():
 
 
 def test_sound_after_undecoded_silence_is_clean():
-    silence = [OpusEncoder().encode(np.zeros(FRAME, dtype=np.float32))] * 1
-    encoder = OpusEncoder()
-    packets = [encoder.encode(frame) for frame in np.concatenate([np.zeros(60 * FRAME, dtype=np.float32), tone(440, 60)]).reshape(-1, FRAME)]
-    assert packets[30] == silence[0]
+    packets = encoded(np.concatenate([np.zeros(60 * FRAME, dtype=np.float32), tone(440, 60)]))
     leg, heard = play(on_time(packets), 115)
     assert leg.stats().undecoded > 40
     assert worst_click(heard[66 * FRAME :]) < 1e-4

@@ -28,7 +28,15 @@ def foreign_packets(samples: np.ndarray, *, layout: str = "mono", **options: str
 
 @pytest.mark.parametrize(
     ("duration", "application"),
-    [("2.5", "lowdelay"), ("5", "audio"), ("10", "voip"), ("20", "voip"), ("20", "audio"), ("40", "voip"), ("60", "voip")],
+    [
+        ("2.5", "lowdelay"),
+        ("5", "audio"),
+        ("10", "voip"),
+        ("20", "voip"),
+        ("20", "audio"),
+        ("40", "voip"),
+        ("60", "voip"),
+    ],
 )
 @pytest.mark.parametrize("layout", ["mono", "stereo"])
 def test_packets_of_any_duration_mode_and_channel_count_decode_to_mono(duration, application, layout):
@@ -156,3 +164,14 @@ def test_lasting_silence_repeats_one_small_packet_and_sound_after_it_is_as_ever(
 def test_frame_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"expected 960 samples, got an array of shape \(480,\)"):
         OpusEncoder().encode(np.zeros(480, dtype=np.float32))
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+def test_a_decoder_other_than_libopus_reads_our_packets_as_mono_and_as_stereo(layout):
+    context = av.CodecContext.create("opus", "r")  # FFmpeg's own
+    assert isinstance(context, av.AudioCodecContext)
+    context.sample_rate, context.layout = SAMPLE_RATE, layout
+    frames = [frame for packet in encoded(tone(440, 40)) for frame in context.decode(av.Packet(packet))]
+    assert {frame.samples for frame in frames} == {FRAME}
+    for channel in np.concatenate([frame.to_ndarray() for frame in frames], axis=1):
+        assert strength(channel[10 * FRAME :], 440) == pytest.approx(0.25, rel=0.02)

@@ -21,12 +21,12 @@ def test_a_timer_that_fires_a_hair_early_still_gets_its_tick():
     assert schedule.due(schedule.next_at) == Due(1)
 
 
-def test_an_hour_has_180000_ticks_and_does_not_drift():
+def test_ten_minutes_have_30000_ticks_and_do_not_drift():
     schedule = TickSchedule(12345.678)
     ticks = 0
-    while schedule.next_at < 12345.678 + 3600 - 1e-6:
+    while schedule.next_at < 12345.678 + 600 - 1e-6:
         ticks += schedule.due(schedule.next_at + 0.003).ticks
-    assert ticks == 180_000
+    assert ticks == 30_000
     assert schedule.late == schedule.skipped == 0
 
 

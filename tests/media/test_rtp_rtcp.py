@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,10 +65,8 @@ def test_a_compound_comes_back_as_it_was(compound: list[RtcpPacket]) -> None:
 
 @given(st.binary(max_size=80))
 def test_garbage_raises_nothing_but_rtcp_errors(data: bytes) -> None:
-    try:
+    with contextlib.suppress(RtcpError):
         parse_compound(data)
-    except RtcpError:
-        pass
 
 
 @given(compounds, st.data())
@@ -74,10 +74,8 @@ def test_damaged_compounds_raise_nothing_but_rtcp_errors(compound: list[RtcpPack
     raw = bytearray(serialise_compound(compound))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(RtcpError):
         parse_compound(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
-    except RtcpError:
-        pass
 
 
 def test_a_nack_packs_sixteen_followers_into_one_item_across_the_wrap() -> None:
@@ -111,7 +109,7 @@ def test_padding_of_the_last_packet_is_cut_off() -> None:
 
 
 def test_source_description_items_other_than_cname_are_skipped() -> None:
-    data = bytes.fromhex("81ca0004 00000007 02 01 61 01 03 626f62 00 000000 00"[:100])
+    data = bytes.fromhex("81ca0004 00000007 020161 0103626f62 00000000")
     assert parse_compound(data) == [Sdes(((7, "bob"),))]
 
 

@@ -56,7 +56,7 @@ class Node:
     def run(self) -> list[Any]:
         node = shutil.which("node")
         if node is None:
-            pytest.skip("Node is needed to run probe.js and is not installed")
+            pytest.fail("Node is needed to run probe.js and is not installed")
         stdin = json.dumps(self._calls).encode() + b"\n" + b"".join(self._arrays)
         done = subprocess.run(
             [node, "-e", RUNNER, str(PROBE)], input=stdin, capture_output=True, timeout=60, check=True

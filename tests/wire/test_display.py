@@ -126,10 +126,9 @@ _JSON = st.recursive(
 @given(
     st.fixed_dictionaries(
         {},
-        optional={
-            name: _JSON
-            for name in ("participantId", "external", "canReceiveMessages", "telephonyEngineParticipant", "stream")
-        },
+        optional=dict.fromkeys(
+            ("participantId", "external", "canReceiveMessages", "telephonyEngineParticipant", "stream"), _JSON
+        ),
     )
 )
 def test_json_of_any_shape_is_decoded_or_refused(fields: dict[str, object]) -> None:

@@ -222,7 +222,7 @@ class JitterBuffer:
         self._depths = _UNKNOWN
 
     def _measure(self) -> None:
-        """Watches the depth over two seconds: shorten if even the least is more than needed, lengthen if the most is less.
+        """Watches the depth for two seconds: shorten if even the least is too much, lengthen if the most is too little.
 
         Jitter moves single depths about; only both ends of the range tell that the two clocks differ.
         """

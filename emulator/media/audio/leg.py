@@ -66,14 +66,14 @@ class Leg(Generic[K]):
 
     receiving  whether somebody listens on this leg: only then are payloads made for it; set it at will
     level      dBFS (RMS) of the 20 ms decoded last, before any gate; -127 without input
-    talking    whether the leg was part of the last tick's mix
+    audible    whether the leg was part of the last tick's mix
     """
 
     def __init__(self, leg_id: K, *, floor: float = FLOOR_DBFS, hold: int = HOLD_TICKS) -> None:
         self.id = leg_id
         self.receiving = False
         self.level = SILENCE_DBFS
-        self.talking = False
+        self.audible = False
         self._muted = False
         self._leaving = False
         self._inbox: deque[tuple[bytes, int, int, int | None]] = deque(maxlen=_INBOX)
@@ -131,20 +131,20 @@ class Leg(Generic[K]):
         self._leaving = True
 
     def contribution(self) -> Samples | None:
-        """This tick's 960 samples for the others to hear; None if there are none. Updates `level` and `talking`."""
+        """This tick's 960 samples for the others to hear; None if there are none. Updates `level` and `audible`."""
         frame = self._next_frame()
         if frame is None:
             # The concealment before it has faded out by itself, so there is nothing to ramp.
             self._open_for, self._gain = 0, 0.0
-            self.level, self.talking = SILENCE_DBFS, False
+            self.level, self.audible = SILENCE_DBFS, False
             return None
         power = float(np.dot(frame, frame)) / FRAME
         self.level = max(10 * math.log10(power), SILENCE_DBFS) if power > 0 else SILENCE_DBFS
         self._open_for = self._hold if self.level >= self._floor else max(self._open_for - 1, 0)
         target = 1.0 if self._open_for and not self._muted and not self._leaving else 0.0
         gain, self._gain = self._gain, target
-        self.talking = gain > 0 or target > 0
-        if not self.talking:
+        self.audible = gain > 0 or target > 0
+        if not self.audible:
             return None
         if target > gain:
             frame = frame.copy()

@@ -160,7 +160,6 @@ class FrameAssembler:
         """Make a frame of the packets held from `_next` to `end - 1`."""
         assert self._next is not None
         packets = [self._held.pop(number) for number in range(self._next, end) if number in self._held]
-        lost, self._lost = self._lost, 0
         self._next = self._cursor = end
         self._emitted = True
         payloads = [packet.payload for packet in packets if packet.payload]  # padding probes are empty
@@ -172,6 +171,9 @@ class FrameAssembler:
             data, keyframe, damaged = self._join_vp8(payloads, damaged)
         elif payloads:
             data, keyframe, damaged = self._join_h264(payloads, damaged)
+        lost = 0
+        if data or damaged:  # else it was padding only, and the next frame tells what is missing before it
+            lost, self._lost = self._lost, 0
         return Frame(packets[0].timestamp, data, keyframe, damaged, lost)
 
     @staticmethod

@@ -333,8 +333,7 @@ class Feed:
         for output in self._video_outputs:
             output.interrupt()
         # If the first packet belongs to a keyframe, this is fulfilled before it is sent.
-        if self._video_outputs:
-            self.keyframe_requests.request()
+        self._request_for_waiting()
 
     def receive_rtcp(self, data: bytes) -> None:
         """One RTCP compound from the publisher. Packets about other streams of the connection are ignored."""
@@ -374,8 +373,7 @@ class Feed:
             self._report(now)
         if self._video.missing:
             self._repair(now)
-        if any(output.waiting_for_keyframe for output in self._video_outputs):
-            self.keyframe_requests.request()
+        self._request_for_waiting()
         self._ask_for_keyframe(now)
 
     def close(self) -> None:
@@ -407,6 +405,10 @@ class Feed:
         # Before the first packet there is nobody to ask, and the first frame will be a keyframe anyway.
         if ssrc is not None and not self._closed and self.keyframe_requests.due(now):
             self._feedback((), Pli(self._ssrc, ssrc))
+
+    def _request_for_waiting(self) -> None:
+        if any(output.waiting_for_keyframe for output in self._video_outputs):
+            self.keyframe_requests.request()
 
     def _repair(self, now: float) -> None:
         track = self._video

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from emulator.media.rtp.nack import MissingPackets
 from emulator.media.rtp.rtcp import SenderReport
 from emulator.media.rtp.sequence import extend_sequence, timestamp_delta
-from emulator.media.rtp.stats import ReceiveStatistics
+from emulator.media.rtp.stats import MAX_MISORDER, ReceiveStatistics
 from emulator.media.rtp.timing import PublisherClock, Timeline
 from emulator.media.rtp.vp8 import Vp8Descriptor
 
@@ -136,7 +136,8 @@ class InboundTrack:
         )
         if extended is None:
             return None
-        if statistics.restarts != self._restarts:
+        begins = statistics.restarts != self._restarts
+        if begins:
             self._begin(extended, timestamp, now)
         number = extended + self._sequence_offset
         slot = number & 1023
@@ -149,7 +150,7 @@ class InboundTrack:
         if number > self.highest:
             elapsed = now - self._arrival
             step = timestamp_delta(timestamp, self._source_timestamp)
-            if abs(step / self.clock_rate - elapsed) > self.JUMP_SECONDS and number != self._first:
+            if abs(step / self.clock_rate - elapsed) > self.JUMP_SECONDS and not begins:
                 # Stragglers from before the jump would get absurd timestamps: the segment ends here.
                 self._first = number
                 self._rebase_timestamps(timestamp, now)
@@ -190,13 +191,15 @@ class InboundTrack:
         self.sources += 1
         self.missing.reset()
         if self.highest < 0:
+            # Nothing has been sent on yet, so packets from before this one are welcome too.
+            self._first = extended - MAX_MISORDER
             self.highest = extended - 1
             self._highest_timestamp = timestamp
             self._source_timestamp = timestamp
         else:
+            self._first = self.highest + 1
+            self._sequence_offset = self._first - extended
             self._rebase_timestamps(timestamp, now)
-        self._first = self.highest + 1
-        self._sequence_offset = self._first - extended
 
     def _rebase_timestamps(self, timestamp: int, now: float) -> None:
         """Let `timestamp` follow the highest one by the time that has passed."""

@@ -11,7 +11,6 @@ class MissingPackets:
     """
 
     MAX_MISSING = 256
-    REORDER_PACKETS = 2
     REORDER_SECONDS = 0.01
     RETRY_SECONDS = 0.1
     MAX_TRIES = 10
@@ -19,7 +18,7 @@ class MissingPackets:
     __slots__ = ("_abandoned", "_entries", "_fresh", "_next")
 
     def __init__(self) -> None:
-        self._entries: dict[int, list[float]] = {}  # sequence -> [due, tries]
+        self._entries: dict[int, list[float]] = {}  # sequence -> [due, tries, end of its gap]
         self._abandoned: list[int] = []
         self._fresh = 0  # how many have not been asked for yet
         self._next = 0.0
@@ -37,7 +36,7 @@ class MissingPackets:
             self._abandoned.append(first)  # one is enough to tell that decoding is broken
             first = end - self.MAX_MISSING
         for sequence in range(first, end):
-            self._entries[sequence] = [due, 0]
+            self._entries[sequence] = [due, 0, end]
             self._fresh += 1
         while len(self._entries) > self.MAX_MISSING:
             self._give_up(next(iter(self._entries)))
@@ -63,8 +62,8 @@ class MissingPackets:
         wanted: list[int] = []
         following = now + self.RETRY_SECONDS
         for sequence, entry in list(self._entries.items()):
-            due, tries = entry
-            if now < due and (tries or highest - sequence < self.REORDER_PACKETS):
+            due, tries, end = entry
+            if now < due and (tries or highest <= end):
                 following = min(following, due)
             elif tries >= self.MAX_TRIES:
                 self._give_up(sequence)

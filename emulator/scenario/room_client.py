@@ -1,0 +1,112 @@
+"""A `RoomClient` in a scenario: the engine's words on one side, the client's on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from emulator.clients.events import Noticed, StreamPublished
+from emulator.clients.room_client import RoomClient
+from emulator.scenario.cast import MediaSpec, StreamSpec
+from emulator.scenario.errors import ExpectationFailed, StepFailed
+from emulator.scenario.stage_client import StageClient, StreamId, Ticket
+
+
+class RoomClientOnStage:
+    """Keeps the promises of `StageClient`."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._client = RoomClient(
+            ws_url=ticket.ws_url,
+            room_id=ticket.room_id,
+            token=ticket.token,
+            participant_id=ticket.participant_id,
+            context=ticket.participant.context,
+            name=ticket.participant.name,
+            tone=ticket.participant.index,
+            rng=ticket.rng,
+        )
+
+    @property
+    def connected(self) -> bool:
+        return self._client.status == "connected"
+
+    def streams(self) -> frozenset[StreamId]:
+        return frozenset(place for place in self._client.streams if place[0] != self._client.participant_id)
+
+    def on_stream(self, tell: Callable[[StreamId], None]) -> None:
+        for place in sorted(self.streams()):
+            tell(place)
+
+        def listener(noticed: Noticed) -> None:
+            event = noticed.event
+            if isinstance(event, StreamPublished) and event.participant_id != self._client.participant_id:
+                tell((event.participant_id, event.key))
+
+        self._client.history.listen(listener)
+
+    def faults(self) -> list[str]:
+        return self._client.faults
+
+    async def connect(self) -> None:
+        await self._client.connect()
+
+    async def leave(self) -> None:
+        await self._client.leave()
+
+    async def vanish(self) -> None:
+        await self._client.vanish()
+
+    async def publish(self, stream: StreamSpec) -> None:
+        await self._client.publish(stream.key, video=_source(stream.video), audio=_source(stream.audio))
+
+    async def set_track(self, key: str, medium: str, *, enabled: bool) -> None:
+        if medium == "video":
+            await self._client.update_stream(key, video=enabled)
+        else:
+            await self._client.update_stream(key, audio=enabled)
+
+    async def unpublish(self, key: str) -> None:
+        await self._client.unpublish(key)
+
+    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
+        if stream not in self._client.streams:
+            raise StepFailed(f"{stream[0]} publishes no stream {stream[1]!r} at the moment")
+        await self._client.subscribe(*stream, audio=audio, video=video)
+
+    async def unsubscribe(self, stream: StreamId) -> None:
+        await self._client.unsubscribe(*stream)
+
+    # The client's assertions are for tests; here they are outcomes.
+
+    async def sees(self, stream: StreamId, *, within: float) -> None:
+        try:
+            await self._client.sees(*stream, within=within)
+        except AssertionError as error:
+            raise ExpectationFailed(str(error)) from None
+
+    async def sees_not(self, stream: StreamId, *, within: float) -> None:
+        try:
+            await self._client.sees_not(*stream, within=within)
+        except AssertionError as error:
+            raise ExpectationFailed(str(error)) from None
+
+    async def hears(self, tone: int, *, within: float) -> None:
+        try:
+            await self._client.hears(tone, within=within)
+        except AssertionError as error:
+            raise ExpectationFailed(str(error)) from None
+
+    async def hears_not(self, tone: int, *, within: float) -> None:
+        try:
+            await self._client.hears_not(tone, within=within)
+        except AssertionError as error:
+            raise ExpectationFailed(str(error)) from None
+
+
+def room_client(ticket: Ticket) -> StageClient:
+    """The factory the runner uses."""
+    return RoomClientOnStage(ticket)
+
+
+def _source(spec: MediaSpec | None) -> Mapping[str, object] | None:
+    return None if spec is None else {"source": spec.source, **spec.options}

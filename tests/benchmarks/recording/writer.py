@@ -1,0 +1,158 @@
+"""Encoded samples into a container, never decoded and never encoded again."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, cast
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from tests.benchmarks.recording.media import SMALL, Sample, Track
+from tests.benchmarks.recording.settings import Setting
+
+
+class Journal(io.RawIOBase):
+    """A file in memory that remembers each write, so that every state it ever had can be rebuilt."""
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[int, bytes]] = []
+        self._place = self._end = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = offset + (0, self._place, self._end)[whence]
+        return self._place
+
+    def write(self, data: Any) -> int:
+        self.writes.append((self._place, bytes(data)))
+        self._place += len(data)
+        self._end = max(self._end, self._place)
+        return len(data)
+
+
+class Recorder:
+    """Muxes the samples of one track. `target` is a path (FFmpeg writes) or a binary file (we write)."""
+
+    def __init__(self, setting: Setting, track: Track, target: str | IO[bytes] | io.RawIOBase) -> None:
+        options = dict(setting.options)
+        self._container: OutputContainer = av.open(cast(Any, target), "w", format=setting.container, options=options)
+        self._stream = _add_stream(self._container, setting, track)
+        self._stream.time_base = self._time_base = Fraction(1, track.clock)
+
+    def write(self, sample: Sample) -> None:
+        packet = Packet(sample.data)
+        packet.pts = packet.dts = sample.time
+        packet.time_base = self._time_base
+        packet.duration = sample.duration
+        packet.is_keyframe = sample.keyframe
+        packet.stream = self._stream
+        self._container.mux_one(packet)
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _add_stream(container: OutputContainer, setting: Setting, track: Track) -> Stream:
+    match track.codec:
+        case "vp8":
+            # A stream without any codec context; Matroska needs nothing but the size, which the keyframe's header has.
+            return container.add_mux_stream("vp8", width=SMALL[0], height=SMALL[1])
+        case "h264":
+            # add_mux_stream would find the parameter sets in the first sample by itself, but has no way to set the tag.
+            # A template of the first keyframe has both, and its encoder is never opened.
+            template = av.open(io.BytesIO(track.samples[0].data), format="h264").streams.video[0]
+            stream = container.add_stream_from_template(template)
+            stream.codec_context.codec_tag = setting.tag or "avc1"
+            return stream
+        case "opus":
+            # Only an encoder gives PyAV an OpusHead (pre-skip 312, as libopus in every browser); it never encodes.
+            return container.add_stream("libopus", rate=track.clock, layout="mono")
+
+
+def fill_gaps(track: Track) -> Track:
+    """Opus frames without data (a TOC byte alone, RFC 6716 section 3.2.1) where time jumps; RFC 7845 section 4.1."""
+    samples: list[Sample] = []
+    for sample in track.samples:
+        while samples and samples[-1].time + samples[-1].duration < sample.time:
+            last = samples[-1]
+            # Same mode, bandwidth and channels as before; code 0 means one frame per packet.
+            empty = bytes((last.data[0] & 0xFC,))
+            samples.append(Sample(empty, last.time + last.duration, sample.duration, True))
+        samples.append(sample)
+    return Track(track.codec, track.clock, tuple(samples))
+
+
+def record(setting: Setting, track: Track, path: Path) -> None:
+    with _open_sink(setting, path) as target, Recorder(setting, track, target) as recorder:
+        for sample in track.samples:
+            recorder.write(sample)
+
+
+def record_and_die(setting: Setting, track: Track, count: int, path: Path) -> None:
+    """A child process writes `count` samples, says so, goes on waiting for the next one, and is killed with SIGKILL."""
+    ready, said = os.pipe()
+    child = os.fork()
+    if not child:
+        # Nothing may return into the parent's code or run its exit handlers.
+        try:
+            _write_and_wait(setting, track.samples[:count], track, path, said)
+        finally:
+            os._exit(1)
+    os.close(said)
+    with open(ready, "rb") as answers:
+        answer = answers.read(1)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if answer != b"." or os.WTERMSIG(status) != signal.SIGKILL:
+        raise RuntimeError(f"the child wrote {path.name} until it was killed: expected, got status {status}")
+
+
+def _write_and_wait(setting: Setting, samples: Sequence[Sample], track: Track, path: Path, said: int) -> None:
+    with _open_sink(setting, path) as target:
+        recorder = Recorder(setting, track, target)
+        for sample in samples:
+            recorder.write(sample)
+        os.write(said, b".")
+        signal.pause()
+
+
+def _open_sink(setting: Setting, path: Path) -> Any:
+    return open(path, "wb", buffering=0) if setting.sink == "file" else _Path(path)
+
+
+class _Path:
+    """A path as a context manager, for the same `with` as a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> str:
+        return str(self._path)
+
+    def __exit__(self, *_: object) -> None:
+        return None
