@@ -9,10 +9,8 @@ import random
 import secrets
 import socket
 from types import TracebackType
-from typing import cast
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from emulator.admin.routes import Admin
@@ -136,7 +134,7 @@ class Emulator:
         self.lobby = Lobby(accounts=self.accounts, mint=mint, conferences=conferences, scheduler=loop, rng=rng)
         api = RestApi(self.accounts, mint, require_key_for_actions=self.config.require_key_for_actions)
         self._gateway = Gateway(self.lobby)
-        app = web.Application(middlewares=[cast(Middleware, api.error_middleware)])
+        app = web.Application(middlewares=[api.error_middleware])
         Admin(info=self.info, ready=lambda: self._ready).add_routes(app)
         api.add_routes(app)
         self._gateway.add_routes(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from emulator.scenario import draws
@@ -114,10 +114,9 @@ class Scene:
             return
         for fault in actor.client.faults():
             self.complain(actor.participant.name, fault)
-        way_out: Callable[[], Awaitable[None]] = actor.client.leave if actor.client.connected else actor.client.vanish
         try:
             async with asyncio.timeout(within):
-                await way_out()
+                await actor.client.leave()
         except Exception as error:  # noqa: BLE001 - the others must still be seen off; it is told, not swallowed
             self.complain(actor.participant.name, f"leaving at the end: {told(error)}")
             await actor.client.vanish()

@@ -36,7 +36,7 @@ class StageClient(Protocol):
     async def connect(self) -> None: ...
 
     async def leave(self) -> None:
-        """Politely: the session is destroyed and the socket closed with 1000."""
+        """Politely: the session is destroyed and the socket closed with 1000. Without effect after any end."""
         ...
 
     async def vanish(self) -> None:

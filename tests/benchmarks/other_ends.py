@@ -50,7 +50,7 @@ class RoomClientEnd:
 
     def __init__(self, settings: MediaSettings, number: int) -> None:
         self._connection = PublisherConnection(
-            f"publisher {number}", settings, codec="VP8", stream_id=f"stream {number}"
+            f"publisher {number}", settings, codec="VP8", stream_id=f"stream-{number}"
         )
         self._clock = settings.clock
         self._sending: asyncio.Task[None] | None = None
@@ -97,7 +97,7 @@ async def room_client() -> AsyncIterator[MakeEnd]:
     certificate = Certificate.generate()
     clock = asyncio.get_running_loop().time
     yield lambda number: RoomClientEnd(
-        MediaSettings("127.0.0.1", certificate, Random(number), f"client {number}", clock), number
+        MediaSettings("127.0.0.1", certificate, Random(number), f"client-{number}", clock), number
     )
 
 

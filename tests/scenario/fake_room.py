@@ -87,8 +87,9 @@ class FakeClient:
         self.connected = True
 
     async def leave(self) -> None:
-        await self._room.ask(self._name, "leave")
-        self._gone()
+        if self.connected:
+            await self._room.ask(self._name, "leave")
+            self._gone()
 
     async def vanish(self) -> None:
         await self._room.ask(self._name, "vanish")

@@ -97,9 +97,9 @@ def test_a_plan_reads_as_what_will_happen() -> None:
         "1.5s: then b leave",
         "after a.published + 1s (not before 2.5s): expect a hears b within 2s",
         "every 20s from 10s: c stop_video self",
-        "40s +@JITTER@: moderator mute a and b",
+        "40s +321ms: moderator mute a and b",
     ]
     assert text.splitlines()[:2] == [
         "a test: room a-test, seed 1",
-        "  a  @A@  tone 0  publishes: self",
+        "  a  de1c68aa-398c-4962-b6b6-1bbcc02ff63a  tone 0  publishes: self",
     ]

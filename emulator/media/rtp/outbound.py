@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -45,7 +46,8 @@ class OutboundTrack:
 
     __slots__ = (
         "_burst_end",
-        "_burst_timestamps",
+        "_burst_positions",
+        "_burst_times",
         "_extension",
         "_first",
         "_first_byte",
@@ -115,7 +117,8 @@ class OutboundTrack:
         self._timestamp_offset = random.getrandbits(32)
         self._highest_timestamp = 0
         self._burst_end = -1
-        self._burst_timestamps: dict[int, int] = {}
+        self._burst_times: list[int] = []  # in the feed's timeline, ascending ...
+        self._burst_positions: list[int] = []  # ... and what was sent instead
         self._renumber = False
         self._picture_offset = 0
         self._picture_sent: int | None = None
@@ -146,7 +149,7 @@ class OutboundTrack:
             head = self._renumbered(packet)
         timestamp = packet.timestamp + self._timestamp_offset
         if sequence <= self._burst_end:
-            timestamp = self._burst_timestamps.get(packet.timestamp, timestamp)
+            timestamp = self._burst_timestamp(packet.timestamp)
         sequence += self._sequence_offset
         head = (
             HEADER.pack(
@@ -180,21 +183,29 @@ class OutboundTrack:
         """
         if self.paused or not group:
             return
-        newest = max(packet.timestamp for packet in group)
-        older = sorted({packet.timestamp for packet in group} - {newest})
+        times = sorted({packet.timestamp for packet in group})
         step = max(1, int(self.BURST_STEP_SECONDS * self.clock_rate))
-        if len(group) <= group[-1].sequence - group[0].sequence:
-            older = []  # with holes still to be filled, the order of late frames would suffer
         # Squeeze, never stretch.
-        positions = [max(timestamp, newest - step * (len(older) - index)) for index, timestamp in enumerate(older)]
-        self._begin(group[0], positions[0] if positions else newest)
-        offset = self._timestamp_offset
-        self._burst_timestamps = {
-            timestamp: position + offset for timestamp, position in zip(older, positions, strict=True)
-        }
-        self._burst_end = group[-1].sequence if older else -1
+        positions = [max(time, times[-1] - step * (len(times) - 1 - index)) for index, time in enumerate(times)]
+        self._begin(group[0], positions[0])
+        if len(times) > 1:
+            self._burst_end = group[-1].sequence
+            self._burst_times = times
+            self._burst_positions = [position + self._timestamp_offset for position in positions]
         for packet in group:
             self.forward(packet)
+
+    def _burst_timestamp(self, timestamp: int) -> int:
+        """What is sent for a timestamp of the burst; in between for a frame that was missing and comes late."""
+        times, positions = self._burst_times, self._burst_positions
+        after = bisect_right(times, timestamp)
+        if after == 0:
+            return positions[0]
+        if after == len(times):
+            return timestamp + self._timestamp_offset
+        before = after - 1
+        part, whole = timestamp - times[before], times[after] - times[before]
+        return positions[before] + (positions[after] - positions[before]) * part // whole
 
     def _begin(self, packet: MediaPacket, timestamp: int) -> None:
         """Continue the numbers sent so far with this packet, whose timestamp will be sent as `timestamp`."""
