@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,10 @@ def test_the_domain_knows_neither_web_nor_media_libraries(name: str) -> None:
 def test_nothing_imports_the_tests() -> None:
     assert all("tests" not in {i.partition(".")[0] for i in _imports(name)} for name in MODULES)
     assert sys.version_info >= (3, 11)
+
+
+def test_every_package_and_every_scenario_is_in_the_distribution() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    found = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    assert set(settings["packages"]) == found | {"emulator._scenarios"}
+    assert settings["package-dir"] == {"emulator._scenarios": "scenarios"}

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from emulator.clients.audio_track import AudioTrack, EncodedBlock, TimedBlock, encode_block
+from emulator.clients.sources.base import FRAME_SAMPLES
 from emulator.media.audio.opus import OpusEncoder
+from emulator.media.audio.pacer import PERIOD
 
 
 class MixInput:
@@ -16,7 +18,7 @@ class MixInput:
     def __init__(self, send: Callable[[TimedBlock], None]) -> None:
         self._send = send
         self._tracks: dict[str, AudioTrack] = {}
-        self._newest: dict[str, int] = {}  # key -> number of the track's newest block
+        self._newest: dict[str, TimedBlock] = {}  # key -> the track's newest block
         self._sinks: dict[str, Callable[[TimedBlock], None]] = {}
         self._encoder: OpusEncoder | None = None
 
@@ -48,17 +50,21 @@ class MixInput:
             self.remove(key)
 
     def _receive(self, key: str, block: TimedBlock) -> None:
-        self._newest[key] = block.number
+        self._newest[key] = block
         if key != next(iter(self._tracks)):
             return
         if len(self._newest) > 1:
-            block = TimedBlock(block.number, block.at, self._mixed())
+            block = TimedBlock(block.number, block.at, self._mixed(block.at))
         else:
             self._encoder = None
         self._send(block)
 
-    def _mixed(self) -> EncodedBlock:
+    def _mixed(self, at: float) -> EncodedBlock:
+        """The sum of what all tracks say at that time, whether or not their own timers have fired already."""
         if self._encoder is None:
             self._encoder = OpusEncoder()
-        blocks = [self._tracks[key].samples(number).astype(np.int32) for key, number in self._newest.items()]
-        return encode_block(self._encoder, np.clip(np.sum(blocks, axis=0), -32768, 32767).astype(np.int16))
+        total = np.zeros(FRAME_SAMPLES, np.int32)
+        for key, newest in self._newest.items():
+            number = max(0, newest.number + round((at - newest.at) / PERIOD))
+            total += self._tracks[key].samples(number)
+        return encode_block(self._encoder, np.clip(total, -32768, 32767).astype(np.int16))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from emulator.clients.answers import PluginAnswer
 from emulator.clients.errors import ClientStateError, ProtocolViolation
 from emulator.clients.joined import Joined
 from emulator.clients.peer import PublisherConnection
 from emulator.clients.published_stream import PublishedStream
-from emulator.clients.signaling import VIDEOROOM, PluginAnswer
+from emulator.clients.signaling import VIDEOROOM
 from emulator.clients.sources.base import AudioSource, VideoSource
 from emulator.wire import display as displays
 from emulator.wire.janus import Jsep

@@ -17,9 +17,11 @@ from random import Random
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
+from emulator.clients import joining
+from emulator.clients.answers import PluginEvent, reason_for
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.audio_track import TimedBlock
-from emulator.clients.errors import ClientStateError, ConnectionLost, ProtocolViolation, RequestTimeout
+from emulator.clients.errors import ClientStateError, ConnectionLost, RequestTimeout
 from emulator.clients.events import (
     ClientEvent,
     Connected,
@@ -38,15 +40,7 @@ from emulator.clients.peer import MediaSettings, MixConnection
 from emulator.clients.published_stream import PublishedStream, send_block
 from emulator.clients.publishing import Publishing
 from emulator.clients.roster import Participant, Roster, Stream
-from emulator.clients.signaling import (
-    AUDIOBRIDGE,
-    KEEPALIVE_SECS,
-    REQUEST_TIMEOUT_SECS,
-    VIDEOROOM,
-    JanusClient,
-    PluginEvent,
-    reason_for,
-)
+from emulator.clients.signaling import KEEPALIVE_SECS, REQUEST_TIMEOUT_SECS, JanusClient
 from emulator.clients.sources.base import Identity
 from emulator.clients.sources.registry import AudioSpec, VideoSpec, audio_source, video_source
 from emulator.clients.subscribing import Subscribing
@@ -55,8 +49,6 @@ from emulator.clients.websocket import Transport, open_websocket
 from emulator.clients.workers import Workers, shared_workers
 from emulator.media.transport.dtls import Certificate
 from emulator.probes.tones import TONES
-from emulator.wire import display as displays
-from emulator.wire.janus import Jsep
 
 log = logging.getLogger("emulator.clients")
 
@@ -140,8 +132,7 @@ class RoomSession:
         )
         self._janus: JanusClient | None = None
         self._mix: MixConnection | None = None
-        self._register_handle = 0
-        self._listener_handle = 0
+        self._handles = joining.Handles()
         self._joined: Joined | None = None
         self._publishing: Publishing | None = None
         self._subscribing: Subscribing | None = None
@@ -215,39 +206,8 @@ class RoomSession:
             keepalive_interval=self._keepalive_interval,
         )
         await janus.create()
-        await self._register(janus)
-        await self._listen(janus)
-        mix_handle = await self._join_mixer(janus)
-        if janus.close_code is not None:
-            raise ConnectionLost("connect", janus.close_code, reason_for(janus.close_code))
-        self.status = "connected"
-        self._emit(Connected())
-        await janus.trickle_completed(mix_handle, name="MIX")
-
-    async def _register(self, janus: JanusClient) -> None:
-        self._register_handle = await janus.attach(AUDIOBRIDGE, name="REG")
-        present = displays.participant(self.participant_id, external=self.context)
-        own = Participant(self.participant_id, self.context, "local", can_receive_messages=False)
-        await janus.message(
-            self._register_handle,
-            {"request": "join", "room": self.room_id, "display": displays.encode(present), "muted": True},
-            name="REG join",
-            expect={"audiobridge": "joined"},
-            on_answer=lambda data: self._roster.registered(data, own),
-        )
-
-    async def _listen(self, janus: JanusClient) -> None:
-        self._listener_handle = await janus.attach(VIDEOROOM, name="LST")
-        display = displays.encode(displays.listener(self.participant_id))
-        await janus.message(
-            self._listener_handle,
-            {"request": "join", "room": self.room_id, "ptype": "publisher", "display": display},
-            name="LST join",
-            expect={"videoroom": "joined"},
-            on_answer=self._roster.listening,
-        )
-
-    async def _join_mixer(self, janus: JanusClient) -> int:
+        await joining.register(janus, self._handles, self._roster, self.room_id, self.context)
+        await joining.listen(janus, self._handles, self._roster, self.room_id)
         settings = MediaSettings(
             host=self._media_host,
             certificate=self._certificate or shared_certificate(),
@@ -255,26 +215,9 @@ class RoomSession:
             cname=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             clock=asyncio.get_running_loop().time,
         )
-        handle_id = await janus.attach(AUDIOBRIDGE, name="MIX")
         mix = self._mix = MixConnection(f"{self.name}: MIX", settings, on_audio=self.heard.receive)
         mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
-        display = displays.encode(displays.mixer_leg(self.participant_id, settings.uuid()))
-        await janus.message(
-            handle_id,
-            {"request": "join", "room": self.room_id, "display": display, "muted": False},
-            name="MIX join",
-            expect={"audiobridge": "joined"},
-        )
-        answer = await janus.message(
-            handle_id,
-            {"request": "configure", "display": display},
-            name="MIX configure with offer",
-            expect={"audiobridge": "event", "result": "ok"},
-            jsep=Jsep("offer", mix.offer()),
-        )
-        if answer.jsep is None:
-            raise ProtocolViolation("MIX configure with offer", "expected the answer in the same frame (S-57)")
-        mix.accept(answer.jsep.sdp)
+        await joining.join_mixer(janus, self._handles, mix, self.room_id, self.participant_id, settings.uuid())
         self._joined = Joined(
             room_id=self.room_id,
             participant_id=self.participant_id,
@@ -283,12 +226,16 @@ class RoomSession:
             settings=settings,
             workers=self._workers or shared_workers(),
             background=self._background,
-            mix_handle=handle_id,
+            mix_handle=self._handles.mixer,
             mix_input=MixInput(functools.partial(self._say, asyncio.get_running_loop().time())),
         )
         self._publishing = Publishing(self._joined)
         self._subscribing = Subscribing(self._joined)
-        return handle_id
+        if janus.close_code is not None:
+            raise ConnectionLost("connect", janus.close_code, reason_for(janus.close_code))
+        self.status = "connected"
+        self._emit(Connected())
+        await janus.trickle_completed(self._handles.mixer, name="MIX")
 
     def _say(self, origin: float, block: TimedBlock) -> None:
         if self._mix is not None and self._mix.audio is not None:
@@ -325,9 +272,9 @@ class RoomSession:
     def _on_event(self, event: PluginEvent) -> None:
         if event.data.get("videoroom") == "destroyed":  # counts on any handle (E15)
             self._background.spawn(self._give_up(1000), "room destroyed")
-        elif event.handle_id == self._register_handle:
+        elif event.handle_id == self._handles.register:
             self._roster.audiobridge_event(event.data)
-        elif event.handle_id == self._listener_handle:
+        elif event.handle_id == self._handles.listener:
             self._roster.videoroom_event(event.data)
 
     def _emit(self, event: ClientEvent) -> None:

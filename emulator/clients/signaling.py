@@ -16,17 +16,16 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from emulator.clients.answers import PluginAnswer, PluginEvent, jsep_of, new_id, plugin_data, reason_for
 from emulator.clients.errors import (
     ConnectionLost,
     JanusRefusal,
-    PluginRefusal,
-    ProtocolViolation,
     Refused,
     RequestTimeout,
     SignalingError,
 )
-from emulator.clients.websocket import CODE_EMPTY, CODE_LOST, Closed, Garbage, Transport
-from emulator.wire.janus import MAX_ID, Jsep
+from emulator.clients.websocket import CODE_LOST, Closed, Garbage, Transport
+from emulator.wire.janus import Jsep
 
 log = logging.getLogger("emulator.clients")
 
@@ -40,30 +39,6 @@ MAX_PENDING = 1024
 MAX_FAULTS = 100
 MAX_KEEPALIVES = 5
 """Round trips that are remembered, as many as the SDK's quality figure uses (5.5)."""
-
-# The code a browser reports -> the SDK's `disconnected` reason (signaling.md 1.4).
-_REASONS = {1000: "user_initiated", 1006: "network_error", 3999: "timed_out", 4000: "session_terminated"}
-
-
-def reason_for(code: int) -> str:
-    """The `disconnected` reason the official SDK gives for a close code."""
-    return _REASONS.get(code, "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class PluginAnswer:
-    """`plugindata.data` of an answer, and the session description that came with it."""
-
-    data: dict[str, Any]
-    jsep: Jsep | None
-
-
-@dataclass(frozen=True, slots=True)
-class PluginEvent:
-    """A broadcast on one handle: `plugindata.data`."""
-
-    handle_id: int
-    data: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -125,14 +100,14 @@ class JanusClient:
     async def create(self) -> int:
         """R1. Keepalives run from here on. Raises SignalingError, as all requests do."""
         frame = await self._request("create", {"janus": "create"}, ("success",))
-        self.session_id = self._new_id("create", frame)
+        self.session_id = new_id("create", frame)
         self._keepalive = self._loop.create_task(self._keep_alive(), name="janus-keepalive")
         return self.session_id
 
     async def attach(self, plugin: str, *, name: str = "") -> int:
         """R2. The handle's id."""
         title = f"{name} attach".strip()
-        return self._new_id(title, await self._request(title, {"janus": "attach", "plugin": plugin}, ("success",)))
+        return new_id(title, await self._request(title, {"janus": "attach", "plugin": plugin}, ("success",)))
 
     async def message(
         self,
@@ -153,12 +128,12 @@ class JanusClient:
             frame["jsep"] = {"type": jsep.type, "sdp": jsep.sdp}
 
         def check(answer: dict[str, Any]) -> None:
-            data = _plugin_data(name, answer, expect)
+            data = plugin_data(name, answer, expect)
             if on_answer is not None:
                 on_answer(data)
 
         answer = await self._request(name, frame, ("event", "success"), check)
-        return PluginAnswer(answer["plugindata"]["data"], _jsep(name, answer))
+        return PluginAnswer(answer["plugindata"]["data"], jsep_of(name, answer))
 
     async def trickle_completed(self, handle_id: int, *, name: str) -> None:
         """R18. All our candidates are in the SDP already: only their end is told."""
@@ -236,14 +211,6 @@ class JanusClient:
             raise Refused(name, self.refusal.status_code, self.refusal.message)
         if self.close_code is not None:
             raise ConnectionLost(name, self.close_code, reason_for(self.close_code))
-
-    @staticmethod
-    def _new_id(name: str, frame: dict[str, Any]) -> int:
-        data = frame.get("data")
-        number = data.get("id") if isinstance(data, dict) else None
-        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_ID:
-            raise ProtocolViolation(name, f"expected data.id to be an integer from 1 to 2^53-1, got {number!r:.60}")
-        return number
 
     async def _keep_alive(self) -> None:
         """R20, every 5 s whatever happens to the answers (signaling.md 1.6)."""
@@ -395,41 +362,3 @@ class JanusClient:
         for result in results:
             if isinstance(result, Exception):
                 raise result
-
-
-def _plugin_data(name: str, frame: dict[str, Any], expect: dict[str, Any]) -> dict[str, Any]:
-    """The data of a plugin's answer. Raises PluginRefusal or ProtocolViolation."""
-    if frame.get("janus") != "event":
-        raise ProtocolViolation(name, "expected an asynchronous answer (janus 'event'), got a synchronous one (T-44)")
-    plugindata = frame.get("plugindata")
-    data = plugindata.get("data") if isinstance(plugindata, dict) else None
-    if not isinstance(data, dict):
-        raise ProtocolViolation(name, f"expected plugindata.data to be an object, got {frame!r:.200}")
-    if "error_code" in data:
-        code = data["error_code"]
-        raise PluginRefusal(name, code if isinstance(code, int) else 0, str(data.get("error", "no reason given")))
-    wrong = {key: data.get(key) for key, value in expect.items() if data.get(key) != value}
-    if wrong:
-        raise ProtocolViolation(name, f"expected {expect!r}, got {data!r:.200}")
-    return data
-
-
-def _jsep(name: str, frame: dict[str, Any]) -> Jsep | None:
-    raw = frame.get("jsep")
-    if raw is None:
-        return None
-    if not isinstance(raw, dict) or not isinstance(raw.get("type"), str) or not isinstance(raw.get("sdp"), str):
-        raise ProtocolViolation(name, f"expected jsep with type and sdp, got {raw!r:.120}")
-    return Jsep(raw["type"], raw["sdp"])
-
-
-__all__ = [
-    "AUDIOBRIDGE",
-    "CODE_EMPTY",
-    "CODE_LOST",
-    "VIDEOROOM",
-    "JanusClient",
-    "PluginAnswer",
-    "PluginEvent",
-    "reason_for",
-]

@@ -106,7 +106,7 @@ async def hear(heard: AudioReception, tone: int, expectation: str, *, within: fl
             found = tones_in(samples)
             if tone in found:
                 return found[tone]
-            others.update(found)
+            others.update(found.keys())
             loudest = max(loudest, float(np.abs(samples).max()))
         if _now() - began >= within:
             raise AssertionError(

@@ -107,7 +107,15 @@ class Mix:
     def _mixed(self, mixing: asyncio.Future[list[list[MixedFrame[int]]]]) -> None:
         if mixing.cancelled() or self._closed:
             return
-        for frames in mixing.result():
+        try:
+            self._send(mixing.result())
+        finally:
+            # Whatever went wrong in one beat (it is logged by the loop), the next one comes.
+            if self._schedule is not None and not self._closed:
+                self._wait(self._schedule)
+
+    def _send(self, ticks: list[list[MixedFrame[int]]]) -> None:
+        for frames in ticks:
             self._ticks += 1
             for frame in frames:
                 for leg_id in frame.leg_ids:
@@ -118,8 +126,6 @@ class Mix:
         for transition in self._mixer.take_transitions():
             if transition.who in self._legs:
                 self._on_talking(transition.who, transition.talking)
-        if self._schedule is not None and not self._closed:
-            self._wait(self._schedule)
 
     def close(self) -> None:
         self._closed = True

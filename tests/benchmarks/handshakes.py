@@ -37,6 +37,9 @@ CONDITIONS = (
     Impairment("delay 150 ms", delay=0.15),
     Impairment("delay 300 ms", delay=0.3),
 )
+HEADING = (
+    f"{'other end':<10}  {'each way':<12}  {'connected':>12}  {'median':>7}  {'95 %':>7}  {'max s':>7}  media  took"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,9 @@ def row(end: str, condition: str, outcomes: Sequence[Outcome]) -> str:
     times = sorted(each.seconds for each in outcomes if each.seconds is not None)
     media = sum(each.media for each in outcomes)
     figures = (
-        f"{quantile(times, 0.5):7.3f}  {quantile(times, 0.95):7.3f}  {times[-1]:7.3f}" if times else "no figures".rjust(25)
+        f"{quantile(times, 0.5):7.3f}  {quantile(times, 0.95):7.3f}  {times[-1]:7.3f}"
+        if times
+        else "no figures".rjust(25)
     )
     return f"{end:<10}  {condition:<12}  {len(times):>4} of {len(outcomes):<4}  {figures}  {media:>5}"
 
@@ -158,7 +163,9 @@ async def run(ends: Sequence[str], conditions: Sequence[Impairment], *, count: i
     """Prints the table row by row. True if everything connected and was heard."""
     clock = asyncio.get_running_loop().time
     complete = True
-    print(f"{'other end':<10}  {'each way':<12}  {'connected':>12}  {'median s':>7}  {'95 %':>6}  {'max':>7}  media  took")
+    print(
+        f"{'other end':<10}  {'each way':<12}  {'connected':>12}  {'median s':>7}  {'95 %':>6}  {'max':>7}  media  took"
+    )
     for end in ends:
         async with OTHER_ENDS[end]() as make_end:
             for condition in conditions:

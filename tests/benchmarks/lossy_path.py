@@ -47,9 +47,7 @@ class LossyPath:
     The n-th datagram of a direction meets the same fate in every run with the same seed.
     """
 
-    def __init__(
-        self, server: Address, impairment: Impairment, *, seed: str, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, server: Address, impairment: Impairment, *, seed: str, loop: asyncio.AbstractEventLoop) -> None:
         self.lost = 0
         self.refused = 0
         """Datagrams that did not fit into the bounds above, or that the kernel did not take."""

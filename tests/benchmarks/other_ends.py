@@ -143,7 +143,7 @@ class AiortcEnd:
 @asynccontextmanager
 async def aiortc() -> AsyncIterator[MakeEnd]:
     # aioice leaves 127.0.0.1 out of its host candidates.
-    with mock.patch.object(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"]):
+    with mock.patch.object(aioice.ice, "get_host_addresses", return_value=["127.0.0.1"]):
         yield lambda _number: AiortcEnd()
 
 
@@ -184,8 +184,7 @@ _PREPARE = """() => {
       });
       const began = performance.now();
       await connection.setRemoteDescription({type: 'answer', sdp});
-      const milliseconds = await settled - began;
-      return [milliseconds, connection.connectionState];
+      return [await settled - began, connection.connectionState];
     },
     close(number) {
       connections.get(number)?.close();

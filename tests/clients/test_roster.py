@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_telephone_is_participant_and_voice_in_one_entry(room: Room) -> None:
 @pytest.mark.parametrize("leaving_first", [True, False])
 def test_a_participant_is_gone_when_its_last_stream_is(room: Room, leaving_first: bool) -> None:
     room.enter(reg(41, ALICE), mix(42, ALICE), publishers=[pub(62, ALICE), pub(63, ALICE, "screen")])
-    frames = [
+    frames: list[Callable[[], None]] = [
         lambda: room.audiobridge(leaving=41),
         lambda: room.videoroom(unpublished=62),
         lambda: room.videoroom(unpublished=63),

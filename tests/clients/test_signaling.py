@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from emulator.clients.answers import PluginEvent, reason_for
 from emulator.clients.errors import (
     ConnectError,
     ConnectionLost,
@@ -20,7 +21,7 @@ from emulator.clients.errors import (
     Refused,
     RequestTimeout,
 )
-from emulator.clients.signaling import JanusClient, PluginEvent, reason_for
+from emulator.clients.signaling import JanusClient
 from emulator.clients.websocket import open_websocket
 from tests.clients.scripted_server import SESSION, Frame, Reply, ScriptedServer
 

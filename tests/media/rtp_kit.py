@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import TypeVar
+
+from hypothesis import HealthCheck, settings
 
 from emulator.media.rtp.formats import Kind, PayloadFormat
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.rtp.header import RtpPacket
-from emulator.media.rtp.rtcp import RtcpPacket, parse_compound
+from emulator.media.rtp.rtcp import RtcpPacket, parse_compound, serialise_compound
+from emulator.media.rtp.sequence import sequence_delta, timestamp_delta
 from emulator.media.rtp.vp8 import Vp8Descriptor
+
+# Generated tests say nothing about speed: a busy machine must not fail them.
+unhurried = settings(
+    max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 FORMATS = {
     111: PayloadFormat("audio", "opus", 48000),
@@ -181,3 +190,21 @@ def descriptor_of(packet: RtpPacket) -> Vp8Descriptor:
 
 def body_of(packet: RtpPacket) -> bytes:
     return packet.payload[descriptor_of(packet).length :]
+
+
+def steps(packets: list[RtpPacket]) -> set[int]:
+    """The distances of successive sequence numbers."""
+    return {sequence_delta(later.sequence, earlier.sequence) for earlier, later in pairwise(packets)}
+
+
+def times_grow(packets: list[RtpPacket]) -> bool:
+    return all(timestamp_delta(later.timestamp, earlier.timestamp) >= 0 for earlier, later in pairwise(packets))
+
+
+def frames(packets: list[RtpPacket]) -> list[int]:
+    """The distinct timestamps in order."""
+    return list(dict.fromkeys(packet.timestamp for packet in packets))
+
+
+def rtcp(*packets: RtcpPacket) -> bytes:
+    return serialise_compound(packets)

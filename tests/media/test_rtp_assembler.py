@@ -10,6 +10,8 @@ from emulator.media.rtp import vp8
 from emulator.media.rtp.assembler import Frame, FrameAssembler
 from emulator.media.rtp.header import RtpPacket
 
+from .rtp_kit import unhurried
+
 FIRST = 65_520  # the numbers wrap early in every test
 
 
@@ -53,6 +55,7 @@ def test_frames_come_out_whole_and_in_order() -> None:
     assert not any(frame.damaged or frame.lost_before for frame in got)
 
 
+@unhurried
 @given(st.integers(0, 1 << 30), st.integers(1, 30))
 def test_reordering_within_the_buffer_changes_nothing(seed: int, distance: int) -> None:
     frames = frames_of(12)
@@ -175,6 +178,7 @@ def test_opus_packets_are_frames_of_their_own() -> None:
     assert [(frame.data, frame.lost_before) for frame in got] == [(b"\0", 0), (b"\1", 0), (b"\3", 1), (b"\4", 0)]
 
 
+@unhurried
 @given(
     st.sampled_from(["VP8", "H264", "opus"]),
     st.lists(

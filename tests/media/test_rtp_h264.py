@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from emulator.media.rtp import h264
 from emulator.media.rtp.errors import PayloadError
 
+from .rtp_kit import unhurried
+
 
 @st.composite
 def nal_units(draw: st.DrawFn) -> bytes:
@@ -18,6 +20,7 @@ def nal_units(draw: st.DrawFn) -> bytes:
     return bytes((kind, *body))
 
 
+@unhurried
 @given(st.lists(nal_units(), min_size=1, max_size=6), st.integers(10, 80), st.booleans())
 def test_a_frame_comes_back_from_its_payloads(units: list[bytes], size: int, aggregate: bool) -> None:
     frame = h264.join_annex_b(units)
@@ -26,6 +29,7 @@ def test_a_frame_comes_back_from_its_payloads(units: list[bytes], size: int, agg
     assert h264.depacketise(payloads) == frame
 
 
+@unhurried
 @given(st.lists(st.binary(max_size=20), max_size=5))
 def test_garbage_raises_nothing_but_payload_errors(payloads: list[bytes]) -> None:
     with contextlib.suppress(PayloadError):

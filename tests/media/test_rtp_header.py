@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from emulator.media.rtp.header import RtpError, RtpPacket, find_extension, read_header, serialise_extensions
 
+from .rtp_kit import unhurried
+
 extension_maps = st.dictionaries(st.integers(1, 14), st.binary(min_size=1, max_size=16), max_size=4) | st.dictionaries(
     st.integers(1, 255), st.binary(max_size=255), max_size=4
 )
@@ -25,11 +27,13 @@ rtp_packets = st.builds(
 )
 
 
+@unhurried
 @given(rtp_packets)
 def test_a_packet_comes_back_as_it_was(packet: RtpPacket) -> None:
     assert RtpPacket.parse(packet.serialise()) == packet
 
 
+@unhurried
 @given(rtp_packets)
 def test_the_view_agrees_with_the_packet(packet: RtpPacket) -> None:
     data = packet.serialise()
@@ -46,12 +50,14 @@ def test_the_view_agrees_with_the_packet(packet: RtpPacket) -> None:
         assert find_extension(data, view, identifier) == value
 
 
+@unhurried
 @given(st.binary(max_size=80))
 def test_garbage_raises_nothing_but_rtp_errors(data: bytes) -> None:
     with contextlib.suppress(RtpError):
         RtpPacket.parse(data)
 
 
+@unhurried
 @given(rtp_packets, st.data())
 def test_damaged_packets_raise_nothing_but_rtp_errors(packet: RtpPacket, data: st.DataObject) -> None:
     raw = bytearray(packet.serialise())

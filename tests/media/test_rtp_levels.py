@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from emulator.media.rtp.errors import RtpError
 from emulator.media.rtp.levels import AudioLevel
 
+from .rtp_kit import unhurried
 
+
+@unhurried
 @given(st.integers(0, 127), st.booleans())
 def test_a_level_comes_back_as_it_was(level: int, voice: bool) -> None:
     assert AudioLevel.parse(AudioLevel(level, voice).serialise()) == AudioLevel(level, voice)

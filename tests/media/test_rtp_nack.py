@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from emulator.media.rtp.nack import MissingPackets, SentPackets
 
+from .rtp_kit import unhurried
+
 
 def test_a_gap_is_asked_for_when_two_later_packets_have_come() -> None:
     missing = MissingPackets()
@@ -58,6 +60,7 @@ def test_a_huge_gap_is_mostly_given_up_at_once() -> None:
     assert missing.abandoned() == [0]
 
 
+@unhurried
 @given(st.integers(0, 1 << 17), st.integers(0, 2000))
 def test_the_ring_keeps_the_last_512_packets(first: int, count: int) -> None:
     ring = SentPackets()

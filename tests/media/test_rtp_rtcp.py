@@ -22,6 +22,8 @@ from emulator.media.rtp.rtcp import (
     serialise_compound,
 )
 
+from .rtp_kit import unhurried
+
 words = st.integers(0, 0xFFFFFFFF)
 octets = st.integers(0, 0xFF)
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
@@ -56,6 +58,7 @@ packets = st.one_of(
 compounds = st.lists(packets, min_size=1, max_size=4)
 
 
+@unhurried
 @given(compounds)
 def test_a_compound_comes_back_as_it_was(compound: list[RtcpPacket]) -> None:
     data = serialise_compound(compound)
@@ -63,12 +66,14 @@ def test_a_compound_comes_back_as_it_was(compound: list[RtcpPacket]) -> None:
     assert parse_compound(data) == compound
 
 
+@unhurried
 @given(st.binary(max_size=80))
 def test_garbage_raises_nothing_but_rtcp_errors(data: bytes) -> None:
     with contextlib.suppress(RtcpError):
         parse_compound(data)
 
 
+@unhurried
 @given(compounds, st.data())
 def test_damaged_compounds_raise_nothing_but_rtcp_errors(compound: list[RtcpPacket], data: st.DataObject) -> None:
     raw = bytearray(serialise_compound(compound))
@@ -86,6 +91,7 @@ def test_a_nack_packs_sixteen_followers_into_one_item_across_the_wrap() -> None:
     assert parse_compound(data) == [Nack(1, 2, lost)]
 
 
+@unhurried
 @given(st.integers(1, 10**12))
 def test_remb_is_never_more_than_was_meant(bitrate: int) -> None:
     (remb,) = parse_compound(serialise_compound([Remb(1, bitrate, (2,))]))

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from emulator.media.rtp.stats import ReceiveStatistics
 from emulator.media.rtp.timing import ntp_middle
 
+from .rtp_kit import unhurried
+
 
 def fed(numbers: list[int], *, step: float = 0.02) -> ReceiveStatistics:
     statistics = ReceiveStatistics(0xABC, 48000)
@@ -75,6 +77,7 @@ def test_a_report_says_how_long_ago_the_sender_report_came() -> None:
     assert block.ssrc == 0xABC
 
 
+@unhurried
 @given(st.lists(st.tuples(st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF), st.floats(0, 1e5)), max_size=60))
 def test_any_sequence_of_packets_gives_a_report_that_fits(packets: list[tuple[int, int, float]]) -> None:
     statistics = ReceiveStatistics(1, 90000)

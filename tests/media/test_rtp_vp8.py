@@ -8,6 +8,8 @@ from emulator.media.rtp import vp8
 from emulator.media.rtp.errors import PayloadError
 from emulator.media.rtp.vp8 import Vp8Descriptor
 
+from .rtp_kit import unhurried
+
 octets = st.integers(0, 255)
 
 
@@ -35,6 +37,7 @@ def fields(descriptor: Vp8Descriptor) -> tuple[object, ...]:
     )
 
 
+@unhurried
 @given(descriptors(), st.binary(max_size=5))
 def test_a_descriptor_comes_back_as_it_was(descriptor: Vp8Descriptor, rest: bytes) -> None:
     data = descriptor.serialise()
@@ -44,6 +47,7 @@ def test_a_descriptor_comes_back_as_it_was(descriptor: Vp8Descriptor, rest: byte
     assert parsed.serialise() == data
 
 
+@unhurried
 @given(descriptors(), st.integers(0, 1 << 20), st.integers(0, 1 << 20))
 def test_renumbering_changes_the_ids_and_nothing_else(descriptor: Vp8Descriptor, picture_id: int, tl0: int) -> None:
     renumbered = Vp8Descriptor.parse(
@@ -60,6 +64,7 @@ def test_renumbering_changes_the_ids_and_nothing_else(descriptor: Vp8Descriptor,
     assert fields(renumbered) == fields(descriptor)
 
 
+@unhurried
 @given(st.binary(max_size=12))
 def test_garbage_raises_nothing_but_payload_errors(payload: bytes) -> None:
     try:
@@ -69,6 +74,7 @@ def test_garbage_raises_nothing_but_payload_errors(payload: bytes) -> None:
         pass
 
 
+@unhurried
 @given(st.binary(min_size=1, max_size=400), st.integers(0, 1 << 16), st.none() | octets, st.integers(10, 60))
 def test_a_frame_comes_back_from_its_payloads(frame: bytes, picture_id: int, tl0: int | None, size: int) -> None:
     payloads = vp8.packetise(frame, picture_id, tl0picidx=tl0, max_payload=size)

@@ -186,10 +186,10 @@ def test_expectations_are_waited_for_at_once_after_the_steps() -> None:
         prepare=slow,
     )
     assert report.ok
-    seen = [(result.what, result.began, result.ended) for result in report.results][-2:]
+    seen = [result.describe() for result in report.results][-2:]
     assert seen == [
-        ("expect hears alice", 1.5, pytest.approx(1.6)),
-        ("expect sees alice/self", 1.5, pytest.approx(1.8)),
+        "   1.500s  bob expect hears alice: done in 0.100s",
+        "   1.500s  bob expect sees alice/self: done in 0.300s",
     ]
 
 

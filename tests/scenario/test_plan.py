@@ -1,6 +1,6 @@
 """The plan: order, draws, and how it reads."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.scenario.loader import loads
@@ -34,6 +34,7 @@ def delays(plan: Plan) -> dict[tuple[str, ...], list[float]]:
     return found
 
 
+@settings(max_examples=30)
 @given(st.lists(ENTRIES, max_size=8), ENTRIES, st.integers(0, 8))
 def test_an_inserted_step_does_not_reshuffle_the_draws_of_the_others(entries: list[str], new: str, place: int) -> None:
     before = delays(plan(entries))
@@ -42,11 +43,13 @@ def test_an_inserted_step_does_not_reshuffle_the_draws_of_the_others(entries: li
     assert sum(map(len, after.values())) == sum(map(len, before.values())) + 1
 
 
+@settings(max_examples=30)
 @given(st.lists(ENTRIES, max_size=8), st.integers(0, 2**63 - 1))
 def test_the_same_scenario_and_seed_give_the_same_plan(entries: list[str], seed: int) -> None:
     assert plan(entries, seed=seed).describe() == plan(entries, seed=seed).describe()
 
 
+@settings(max_examples=30)
 @given(st.lists(ENTRIES, max_size=8))
 def test_cues_are_sorted_by_time_and_then_as_written(entries: list[str]) -> None:
     places = [(cue.earliest, cue.index) for cue in plan(entries).cues]

@@ -23,7 +23,9 @@ AudioSpec = AudioSource | str | Options | None
 SourceT = TypeVar("SourceT")
 
 _SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
-_BITS_PER_PIXEL = 0.35
+_BITS_PER_PIXEL = 0.1
+_MAX_BITRATE = 500_000
+"""Unless asked for more: what the SDK lets a publisher send (R13)."""
 
 
 def _test_card(identity: Identity, options: dict[str, Any]) -> VideoSource:
@@ -34,7 +36,8 @@ def _test_card(identity: Identity, options: dict[str, Any]) -> VideoSource:
         form = replace(form, width=width, height=height)
     if "fps" in options:
         form = replace(form, fps=_number("fps", options.pop("fps"), 1, 60))
-    bitrate = max(DEFAULT_FORMAT.bitrate, round(form.width * form.height * form.fps * _BITS_PER_PIXEL))
+    fair = round(form.width * form.height * form.fps * _BITS_PER_PIXEL)
+    bitrate = min(_MAX_BITRATE, max(DEFAULT_FORMAT.bitrate, fair))
     if "bitrate" in options:
         bitrate = round(_number("bitrate", options.pop("bitrate"), 20_000, 20_000_000))
     form = replace(form, bitrate=bitrate, codec=_codec(options.pop("codec", "VP8")))
@@ -117,7 +120,9 @@ def _parse(kind: str, spec: object, known: Mapping[str, object]) -> tuple[str, d
         options = dict(spec)
         name = options.pop("source", None)
     if not isinstance(name, str) or name not in known:
-        raise SourceError(f"expected a {kind} source ({', '.join(known)}), got {name!r:.60}")
+        raise SourceError(
+            f"expected {'an' if kind == 'audio' else 'a'} {kind} source ({', '.join(known)}), got {name!r:.60}"
+        )
     return name, options
 
 

@@ -141,7 +141,7 @@ class InboundTrack:
             self._begin(extended, timestamp, now)
         number = extended + self._sequence_offset
         slot = number & 1023
-        if number < self._first or self._seen[slot] >= number:
+        if number < self._first or self._seen[slot] >= number or (number <= self.highest and self._is_stray(timestamp)):
             self.duplicates += 1
             return None
         self._seen[slot] = number
@@ -169,6 +169,10 @@ class InboundTrack:
             if self.nacks:
                 self.missing.received(number)
         return number, mapped
+
+    def _is_stray(self, timestamp: int) -> bool:
+        """Whether a late packet's timestamp cannot be placed: it is from before a jump."""
+        return abs(timestamp_delta(timestamp, self._source_timestamp)) > self.JUMP_SECONDS * self.clock_rate
 
     def source_sequences(self, numbers: list[int]) -> list[int]:
         """The publisher's 16-bit sequence numbers of packets on the feed's timeline."""

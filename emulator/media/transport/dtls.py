@@ -15,21 +15,22 @@ from OpenSSL import SSL, crypto
 
 from emulator.wire.sdp import Fingerprint
 
-from .parameters import DtlsRole, Scheduler, TimerHandle
+from .flight import Flight
+from .parameters import DtlsRole, Scheduler
 
 MTU = 1200
 """Bytes of UDP payload per datagram of a handshake."""
 DATA_LIMIT = 1400
 """Largest message `send_data` takes: it leaves as one datagram, with up to 37 bytes of record around it."""
-RESEND_AFTER = 0.15
-"""Seconds after which an unanswered flight is sent once more as it was. OpenSSL's own first retransmission
-comes after a whole second; the other end drops what it has seen already (RFC 6347 section 4.1.2.6)."""
+LAST_FLIGHT_REPEATS = 8
+"""How often a server repeats its last flight, over four seconds, while nothing shows that it has arrived."""
 
 _DTLS_1_2 = 0xFEFD
 _RECORD_HEADER = 13
 _RECORD_LIMIT = 1 << 14  # plaintext of one record (RFC 6347 section 4.1)
 _FLIGHT_CHUNK = 1 << 12  # bytes; most flights are smaller
 _CONTENT_TYPES = range(20, 26)
+_CHANGE_CIPHER_SPEC, _HANDSHAKE = 20, 22
 _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA"
@@ -109,12 +110,20 @@ def _verify(connection: SSL.Connection, certificate: crypto.X509, _error: int, d
     return isinstance(owner, DtlsConnection) and (depth > 0 or owner.verify(certificate.to_cryptography()))
 
 
+def _unknown() -> bool:
+    """What is known of the other end by other means, where there are none."""
+    return False
+
+
 class DtlsConnection:
     """One DTLS association.
 
     Datagrams go out through `send`; the results come through `on_established(keys)` once, `on_data(message)`,
     and `on_closed(reason)` once, unless `close` was called first. Keys are exported only after the certificate
     of the other end has matched `remote_fingerprint`.
+
+    Nothing answers a server's last flight. It is repeated until the other end asks no more for it and has sent data,
+    or `finished_elsewhere()` says that it is known by other means (media came) to be done.
     """
 
     def __init__(
@@ -128,6 +137,7 @@ class DtlsConnection:
         on_established: Callable[[SrtpKeys], None],
         on_data: Callable[[bytes], None],
         on_closed: Callable[[str], None],
+        finished_elsewhere: Callable[[], bool] = _unknown,
     ) -> None:
         self.role = role
         self.established = False
@@ -136,12 +146,11 @@ class DtlsConnection:
         self._remote_fingerprint = remote_fingerprint
         self._verified: bool | None = None
         self._send = send
-        self._scheduler = scheduler
         self._on_established = on_established
         self._on_data = on_data
         self._on_closed = on_closed
-        self._timer: TimerHandle | None = None
-        self._flight: list[bytes] = []  # the last one, until it was sent again
+        self._finished_elsewhere = finished_elsewhere
+        self._flight = Flight(send=send, scheduler=scheduler, due=self._flight_due)
         self._closed = False
         self._ssl = SSL.Connection(certificate.context)
         self._ssl.set_app_data(self)
@@ -163,8 +172,13 @@ class DtlsConnection:
         if not _whole_records(datagram):
             self.malformed += 1
             return
+        # A client that repeats its last flight has not got ours. OpenSSL answers that only if its records have new
+        # numbers, which those of its own timer have; to all others it is a replay.
+        repeated = self.established and datagram[0] in (_CHANGE_CIPHER_SPEC, _HANDSHAKE)
         self._ssl.bio_write(datagram)
-        self._advance()
+        answered = self._advance()
+        if repeated and not answered:
+            self._repeat_last_flight()
 
     def send_data(self, message: bytes) -> bool:
         """Sends application data in one datagram; False before the handshake is done and after the end.
@@ -207,27 +221,30 @@ class DtlsConnection:
 
     # -- the handshake -----------------------------------------------------------------------------------
 
-    def _advance(self) -> None:
-        """Lets OpenSSL work on what has come, and sends what it has to say."""
-        if not self.established:
-            try:
-                self._ssl.do_handshake()
-            except SSL.WantReadError:
-                if self._flush():
-                    self._arm_timer(RESEND_AFTER)
-                return
-            except SSL.Error as exc:
-                self._flush()  # the alert
-                self._fail(self._handshake_problem(exc))
-                return
-            self._flush()
-            if not self._establish():
-                return
-        self._read()
+    def _advance(self) -> bool:
+        """Lets OpenSSL work on what has come, and sends what it has to say; whether there was anything."""
+        if self.established:
+            return self._read()
+        try:
+            self._ssl.do_handshake()
+        except SSL.WantReadError:
+            flight = self._flush()
+            if flight:
+                self._flight.begin(flight)
+            return bool(flight)
+        except SSL.Error as exc:
+            self._flush()  # the alert
+            self._fail(self._handshake_problem(exc))
+            return True
+        flight = self._flush()
+        if self._establish():
+            if self.role is DtlsRole.SERVER:
+                self._flight.begin(flight)
+            self._read()
+        return bool(flight)
 
     def _establish(self) -> bool:
-        self._cancel_timer()
-        self._flight = []
+        self._flight.stop()
         name = self._ssl.get_selected_srtp_profile().decode()
         profile = next((each for each in _PROFILES if each.name == name), None)
         if self._verified is not True or profile is None:
@@ -255,34 +272,32 @@ class DtlsConnection:
             )
         return f"DTLS handshake failed: {_describe(exc)}"
 
-    def _arm_timer(self, delay: float) -> None:
-        self._cancel_timer()
-        self._timer = self._scheduler.call_later(delay, self._timer_due)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _timer_due(self) -> None:
-        self._timer = None
-        flight, self._flight = self._flight, []
-        for datagram in flight:
-            self._send(datagram)
+    def _flight_due(self) -> None:
+        if self.established:
+            self._repeat_last_flight()
+            return
         try:
             self._ssl.DTLSv1_handle_timeout()
         except SSL.Error as exc:
             self._fail(f"DTLS handshake timed out: {_describe(exc)}")
             return
-        self._flush()
-        self._flight = []  # sent a second time only once; from here OpenSSL's timer counts
-        left = self._ssl.DTLSv1_get_timeout()
-        if left is not None:
-            self._arm_timer(left + 0.001)
+        # Nothing comes of that before OpenSSL's own time is over.
+        renewed = self._flush()
+        if renewed:
+            self._flight.renew(renewed)
+        else:
+            self._flight.repeat()
+
+    def _repeat_last_flight(self) -> None:
+        if self._flight.repeats > LAST_FLIGHT_REPEATS or self._finished_elsewhere():
+            self._flight.stop()
+        else:
+            self._flight.repeat()
 
     # -- records -----------------------------------------------------------------------------------------
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Passes on the data that has come; whether OpenSSL had something to send meanwhile."""
         while not self._closed:
             try:
                 message = self._ssl.recv(_RECORD_LIMIT)
@@ -290,30 +305,27 @@ class DtlsConnection:
                 break
             except SSL.ZeroReturnError:
                 self._fail("DTLS close_notify from the other end")
-                return
+                return False
             except SSL.Error as exc:
                 self._flush()
                 self._fail(f"DTLS error: {_describe(exc)}")
-                return
+                return False
+            self._flight.stop()
             self._on_data(message)
-        self._flush()
+        return bool(self._flush())
 
-    def _flush(self) -> bool:
-        """Sends what OpenSSL has written, whole records per datagram; whether there was anything."""
+    def _flush(self) -> list[bytes]:
+        """Sends what OpenSSL has written, whole records per datagram; the datagrams."""
         written = b""
         while True:
             try:
                 written += self._ssl.bio_read(_FLIGHT_CHUNK)
             except SSL.WantReadError:
                 break
-        if not written:
-            return False
-        datagrams = list(pack_records(written, MTU))
-        if not self.established:
-            self._flight = datagrams
+        datagrams = list(pack_records(written, MTU)) if written else []
         for datagram in datagrams:
             self._send(datagram)
-        return True
+        return datagrams
 
     def _fail(self, reason: str) -> None:
         if not self._closed:
@@ -322,8 +334,7 @@ class DtlsConnection:
 
     def _shut(self) -> None:
         self._closed = True
-        self._cancel_timer()
-        self._flight = []
+        self._flight.stop()
         self._ssl.set_app_data(None)
 
 

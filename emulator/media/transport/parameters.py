@@ -57,8 +57,8 @@ class PeerTimeouts:
     consent: float = 30.0
     consent_interval: float = 5.0
     check_pacing: float = 0.02
-    check_retry: float = 0.2
-    check_retry_limit: float = 1.6
+    check_retry: float = 0.1
+    check_retry_limit: float = 0.4
 
 
 class TimerHandle(Protocol):

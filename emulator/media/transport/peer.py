@@ -310,6 +310,7 @@ class Peer:
             on_established=self._dtls_established,
             on_data=self._dtls_data,
             on_closed=self._dtls_closed,
+            finished_elsewhere=self._media_came,
         )
         self._dtls.start()
         while self._early_dtls and self._dtls is not None:
@@ -324,6 +325,10 @@ class Peer:
         self.connected_at = self._scheduler.time()
         self._cancel_connect_timer()
         self.on_connected()
+
+    def _media_came(self) -> bool:
+        """Whether the other end has the keys: only then does it send media."""
+        return self.stats.rtp_received + self.stats.rtcp_received > 0
 
     def _dtls_data(self, message: bytes) -> None:
         self.on_data(message)

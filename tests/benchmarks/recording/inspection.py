@@ -12,7 +12,6 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from tests.benchmarks.recording.media import CHANGE, QUADRANTS, SMALL, Track
 
@@ -25,7 +24,7 @@ _LUMA_TOLERANCE = 30
 class Found:
     opened: bool
     missing: float
-    """Seconds between the end of the last whole sample and the end of what had been written."""
+    """Seconds of media that had been written after the last whole sample. Gaps do not count."""
     holes: int
     """Samples missing before that."""
     duration: float | None
@@ -45,13 +44,13 @@ class Decoded:
 
 def inspect(source: Path | bytes, track: Track, written: int) -> Found:
     """Reads packets only. `written`: how many samples had been handed to the muxer."""
-    end = track.seconds(written - 1)
+    lost = [sample.duration / track.clock for sample in track.samples[:written]]
     times: list[float] = []
     complaint = ""
     try:
         container = _open(source)
     except av.error.FFmpegError as error:
-        return Found(False, end, 0, None, type(error).__name__)
+        return Found(False, sum(lost), 0, None, type(error).__name__)
     with container:
         duration = None if container.duration is None else container.duration / av.time_base
         try:
@@ -68,8 +67,8 @@ def inspect(source: Path | bytes, track: Track, written: int) -> Found:
         if known.size and np.abs(known - sample.time / track.clock).min() <= _TOLERANCE
     ]
     if not whole:
-        return Found(False, end, 0, duration, complaint or "no samples")
-    return Found(True, end - track.seconds(whole[-1]), whole[-1] + 1 - len(whole), duration, complaint)
+        return Found(False, sum(lost), 0, duration, complaint or "no samples")
+    return Found(True, sum(lost[whole[-1] + 1 :]), whole[-1] + 1 - len(whole), duration, complaint)
 
 
 def decode(source: Path | bytes) -> Decoded:
@@ -93,7 +92,7 @@ def decode(source: Path | bytes) -> Decoded:
 
 
 def _is_right(frame: VideoFrame) -> bool:
-    luma: NDArray[np.uint8] = frame.to_ndarray(format="yuv420p")[: frame.height]
+    luma = frame.to_ndarray(format="yuv420p")[: frame.height]
     high, wide = frame.height, frame.width
     seen = [int(luma[high * y // 6, wide * x // 6]) for y in (1, 5) for x in (1, 5)]
     return all(abs(a - b) <= _LUMA_TOLERANCE for a, b in zip(seen, QUADRANTS, strict=True))

@@ -17,6 +17,7 @@ from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 Codec = Literal["vp8", "h264", "opus"]
@@ -107,7 +108,7 @@ def _video(codec: Codec, encoder_name: str, options: dict[str, str]) -> Track:
 
 def _encode(
     name: str, options: dict[str, str], size: tuple[int, int], chroma: tuple[int, int], times: range
-) -> Iterator[Packet]:
+) -> Iterator[Packet[VideoStream]]:
     encoder = CodecContext.create(name, "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height = size

@@ -48,7 +48,19 @@ function look(video, context) {
   return { luma, blue };
 }
 
-async function playVideo(url, rate, seekTo) {
+// Seeks a paused element; resolves with where it arrived, or null if it did not within the time.
+function seek(element, time) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(null), SEEK_MS);
+    element.onseeked = () => {
+      clearTimeout(timer);
+      resolve(element.currentTime);
+    };
+    element.currentTime = time;
+  });
+}
+
+async function playVideo(url, rate, seeks) {
   const video = document.createElement("video");
   video.muted = true;
   video.preload = "auto";
@@ -61,33 +73,31 @@ async function playVideo(url, rate, seekTo) {
   video.requestVideoFrameCallback(seen);
   let error = await opened(video, url);
   const duration = String(video.duration);
-  let seeked = null;
+  const seeked = [];
   if (!error) {
     video.playbackRate = rate;
-    await video.play().catch(() => {});
+    await video.play().catch(() => {}); // the element's own error says more
     error = await finished(video);
   }
   const reached = video.currentTime;
+  const played = pictures.length;
   if (!error) {
-    const count = pictures.length;
-    const arrived = new Promise((resolve) => {
-      video.onseeked = () => resolve(video.currentTime);
-      setTimeout(() => resolve(null), SEEK_MS);
-    });
     video.pause();
-    video.currentTime = seekTo;
-    seeked = await arrived;
-    for (let waited = 0; seeked !== null && pictures.length === count && waited < 20; waited += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    for (const time of seeks) {
+      const count = pictures.length;
+      const arrived = await seek(video, time);
+      for (let waited = 0; pictures.length === count && waited < 20; waited += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      seeked.push(arrived !== null && pictures.length > count ? pictures.at(-1) : null);
     }
-    seeked = seeked !== null && pictures.length > count ? pictures.at(-1).time : null;
-    pictures.length = count;
+    pictures.length = played;
   }
   video.remove();
   return { error, duration, reached, seeked, pictures };
 }
 
-async function playAudio(url, rate, seekTo) {
+async function playAudio(url, rate, seeks) {
   const audio = document.createElement("audio");
   audio.preload = "auto";
   const context = new AudioContext({ sampleRate: 48000 });
@@ -98,25 +108,25 @@ async function playAudio(url, rate, seekTo) {
   const tones = [];
   let error = await opened(audio, url);
   const duration = String(audio.duration);
-  let seeked = null;
+  const seeked = [];
   if (!error) {
     const timer = setInterval(() => {
       analyser.getFloatFrequencyData(bins);
       const loudest = bins.indexOf(Math.max(...bins));
-      tones.push({ time: audio.currentTime, hertz: bins[loudest] > -60 ? (loudest * 48000) / 2048 : 0 });
+      tones.push({ time: audio.currentTime, hertz: bins[loudest] > -50 ? (loudest * 48000) / 2048 : 0 });
     }, 20);
     audio.playbackRate = rate;
-    await audio.play().catch(() => {});
+    await audio.play().catch(() => {}); // the element's own error says more
     error = await finished(audio);
     clearInterval(timer);
   }
   const reached = audio.currentTime;
   if (!error) {
-    seeked = await new Promise((resolve) => {
-      audio.onseeked = () => resolve(audio.currentTime);
-      setTimeout(() => resolve(null), SEEK_MS);
-      audio.currentTime = seekTo;
-    });
+    audio.pause();
+    for (const time of seeks) {
+      const arrived = await seek(audio, time);
+      seeked.push(arrived === null ? null : { time: arrived });
+    }
   }
   audio.remove();
   await context.close();

@@ -23,7 +23,7 @@ class Setting:
     tag: str | None = None
     """H.264 only: the sample entry, avc1 (parameter sets in the header) or avc3 (in the samples too)."""
     filled: bool = False
-    """Opus only: the gap is filled with empty frames instead of being a jump in time."""
+    """Opus only: the gap is filled with frames of silence instead of being a jump in time."""
     recommended: bool = False
 
     @property

@@ -20,6 +20,13 @@ from tests.benchmarks.recording.media import SMALL, Sample, Track
 from tests.benchmarks.recording.settings import Setting
 
 
+_SILENCE = bytes.fromhex("f8fffe")
+"""CELT, fullband, 20 ms, mono (the TOC of RFC 6716 section 3.1), and in it the shortest frame that is silent.
+
+A TOC byte alone would do for lost packets, but makes the decoder go on with the last sound or with noise.
+"""
+
+
 class Journal(io.RawIOBase):
     """A file in memory that remembers each write, so that every state it ever had can be rebuilt."""
 
@@ -95,14 +102,12 @@ def _add_stream(container: OutputContainer, setting: Setting, track: Track) -> S
 
 
 def fill_gaps(track: Track) -> Track:
-    """Opus frames without data (a TOC byte alone, RFC 6716 section 3.2.1) where time jumps; RFC 7845 section 4.1."""
+    """20 ms of digital silence wherever time jumps, so that the stream is continuous as RFC 7845 section 4 wants it."""
     samples: list[Sample] = []
     for sample in track.samples:
         while samples and samples[-1].time + samples[-1].duration < sample.time:
             last = samples[-1]
-            # Same mode, bandwidth and channels as before; code 0 means one frame per packet.
-            empty = bytes((last.data[0] & 0xFC,))
-            samples.append(Sample(empty, last.time + last.duration, sample.duration, True))
+            samples.append(Sample(_SILENCE, last.time + last.duration, last.duration, True))
         samples.append(sample)
     return Track(track.codec, track.clock, tuple(samples))
 

@@ -1,0 +1,72 @@
+"""Joining a room: the three handles every session has, REG, LST and MIX (R7 to R10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.clients.errors import ProtocolViolation
+from emulator.clients.peer import MixConnection
+from emulator.clients.roster import Participant, Roster
+from emulator.clients.signaling import AUDIOBRIDGE, VIDEOROOM, JanusClient
+from emulator.wire import display as displays
+from emulator.wire.janus import Jsep
+
+
+@dataclass(slots=True)
+class Handles:
+    """Handle ids; 0 until attached. Events count only on the first two."""
+
+    register: int = 0
+    listener: int = 0
+    mixer: int = 0
+
+
+async def register(janus: JanusClient, handles: Handles, roster: Roster, room_id: str, context: str | None) -> None:
+    """REG: our presence. Joined muted, never negotiates media. Raises SignalingError."""
+    handles.register = await janus.attach(AUDIOBRIDGE, name="REG")
+    own = Participant(roster.participant_id, context, "local", can_receive_messages=False)
+    display = displays.encode(displays.participant(own.id, external=context))
+    await janus.message(
+        handles.register,
+        {"request": "join", "room": room_id, "display": display, "muted": True},
+        name="REG join",
+        expect={"audiobridge": "joined"},
+        on_answer=lambda data: roster.registered(data, own),
+    )
+
+
+async def listen(janus: JanusClient, handles: Handles, roster: Roster, room_id: str) -> None:
+    """LST: the feed of events about streams. Raises SignalingError."""
+    handles.listener = await janus.attach(VIDEOROOM, name="LST")
+    display = displays.encode(displays.listener(roster.participant_id))
+    await janus.message(
+        handles.listener,
+        {"request": "join", "room": room_id, "ptype": "publisher", "display": display},
+        name="LST join",
+        expect={"videoroom": "joined"},
+        on_answer=roster.listening,
+    )
+
+
+async def join_mixer(
+    janus: JanusClient, handles: Handles, mix: MixConnection, room_id: str, participant_id: str, stream_id: str
+) -> None:
+    """MIX: the mixed audio; the same display twice. Raises SignalingError, MediaError."""
+    handles.mixer = await janus.attach(AUDIOBRIDGE, name="MIX")
+    display = displays.encode(displays.mixer_leg(participant_id, stream_id))
+    await janus.message(
+        handles.mixer,
+        {"request": "join", "room": room_id, "display": display, "muted": False},
+        name="MIX join",
+        expect={"audiobridge": "joined"},
+    )
+    answer = await janus.message(
+        handles.mixer,
+        {"request": "configure", "display": display},
+        name="MIX configure with offer",
+        expect={"audiobridge": "event", "result": "ok"},
+        jsep=Jsep("offer", mix.offer()),
+    )
+    if answer.jsep is None:
+        raise ProtocolViolation("MIX configure with offer", "expected the answer in the same frame (S-57)")
+    mix.accept(answer.jsep.sdp)

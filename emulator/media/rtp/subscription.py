@@ -1,0 +1,156 @@
+"""One subscriber's copy of a feed: its own SSRCs and numbers, on its own connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from emulator.media.rtp.errors import RtcpError
+from emulator.media.rtp.feed import Feed, Send
+from emulator.media.rtp.formats import Kind
+from emulator.media.rtp.header import serialise_extensions
+from emulator.media.rtp.outbound import OutboundStats, OutboundTrack
+from emulator.media.rtp.rtcp import (
+    Fir,
+    Nack,
+    Pli,
+    ReceiverReport,
+    Sdes,
+    SenderReport,
+    parse_compound,
+    serialise_compound,
+)
+
+SENDER_REPORT_INTERVAL = 1.0  # seconds between sender reports of one subscription
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionStats:
+    """A snapshot of one subscription. `malformed` counts RTCP datagrams dropped as unreadable."""
+
+    audio: OutboundStats
+    video: OutboundStats
+    malformed: int
+
+
+class Subscription:
+    """Sends a feed's media to one subscriber, and hears what it says about them.
+
+    Make it before the offer (its SSRCs and cname go into the SDP), `feed.add(subscription)` once the connection is up.
+
+    send_rtp, send_rtcp  send one packet to the subscriber; must not raise
+    payload_types        kind -> payload type in our offer; ValueError if a kind is missing
+    cname                the same for both kinds, so that the browser plays them in sync
+    audio, video         whether to relay at first; see `set_relay`
+    mids                 kind -> (extension id, mid), written on every packet; None or a kind left out: no extension
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        send_rtp: Send,
+        send_rtcp: Send,
+        payload_types: Mapping[Kind, int],
+        cname: str,
+        random: Random,
+        audio: bool = True,
+        video: bool = True,
+        mids: Mapping[Kind, tuple[int, str]] | None = None,
+    ) -> None:
+        self.feed = feed
+        self.cname = cname
+        self._send_rtcp = send_rtcp
+        self._last_report: float | None = None
+        self._malformed = 0
+        self._closed = False
+        ssrcs: list[int] = []
+        while len(ssrcs) < 2:
+            ssrc = random.getrandbits(32)
+            if ssrc and ssrc not in ssrcs:
+                ssrcs.append(ssrc)
+
+        def track(kind: Kind, ssrc: int, relay: bool) -> OutboundTrack:
+            if kind not in payload_types:
+                raise ValueError(f"payload type for {kind} expected, got {dict(payload_types)}")
+            extension = b""
+            if mids is not None and kind in mids:
+                identifier, mid = mids[kind]
+                extension = serialise_extensions({identifier: mid.encode()})
+            output = OutboundTrack(
+                send=send_rtp,
+                payload_type=payload_types[kind],
+                clock_rate=feed.clock_rate(kind),
+                ssrc=ssrc,
+                random=random,
+                needs_keyframe=kind == "video",
+                extension=extension,
+            )
+            output.paused = not relay
+            return output
+
+        self.audio_track = track("audio", ssrcs[0], audio)
+        self.video_track = track("video", ssrcs[1], video)
+
+    @property
+    def audio_ssrc(self) -> int:
+        return self.audio_track.ssrc
+
+    @property
+    def video_ssrc(self) -> int:
+        return self.video_track.ssrc
+
+    def set_relay(self, *, audio: bool | None = None, video: bool | None = None) -> None:
+        """Pause (False) or resume (True) one kind; None leaves it as it is. Video resumes at a keyframe."""
+        for relay, output in ((audio, self.audio_track), (video, self.video_track)):
+            if relay is None or relay is not output.paused:
+                continue
+            output.paused = not relay
+            output.interrupt()
+        self.feed.relay_changed(self)
+
+    def receive_rtcp(self, data: bytes) -> None:
+        """One RTCP compound from the subscriber: keyframe requests, NACKs and receiver reports on our SSRCs."""
+        if self._closed:
+            return
+        try:
+            packets = parse_compound(data)
+        except RtcpError:
+            self._malformed += 1
+            return
+        outputs = {output.ssrc: output for output in (self.audio_track, self.video_track)}
+        for packet in packets:
+            match packet:
+                case Nack() if packet.media_ssrc in outputs:
+                    for sequence in packet.lost:
+                        outputs[packet.media_ssrc].resend(sequence)
+                case Pli() if packet.media_ssrc == self.video_ssrc:
+                    self._keyframe_wanted()
+                case Fir() if any(ssrc == self.video_ssrc for ssrc, _ in packet.requests):
+                    self._keyframe_wanted()
+                case ReceiverReport() | SenderReport():
+                    for block in packet.reports:
+                        if block.ssrc in outputs:
+                            outputs[block.ssrc].reported(block, self.feed.now())
+
+    def _keyframe_wanted(self) -> None:
+        self.video_track.keyframe_requests += 1
+        if not self.video_track.paused:
+            self.feed.request_keyframe()
+
+    def tick(self, now: float) -> None:
+        """Send sender reports once a second; to be called every 0.1 to 1 s with the clock's time."""
+        if self._closed or (self._last_report is not None and now - self._last_report < SENDER_REPORT_INTERVAL):
+            return
+        for report in self.feed.sender_reports(self, now):
+            self._last_report = now
+            self._send_rtcp(serialise_compound((report, Sdes(((report.ssrc, self.cname),)))))
+
+    def close(self) -> None:
+        """Stop for good, and leave the feed."""
+        self._closed = True
+        self.feed.remove(self)
+
+    def stats(self) -> SubscriptionStats:
+        return SubscriptionStats(self.audio_track.stats(), self.video_track.stats(), self._malformed)

@@ -1,0 +1,46 @@
+"""What a video packet's payload says that forwarding has to know: keyframes, VP8 picture ids."""
+
+from __future__ import annotations
+
+from emulator.media.rtp import h264
+from emulator.media.rtp.inbound import MediaPacket
+from emulator.media.rtp.vp8 import Vp8Descriptor
+
+VIDEO_CODECS = ("vp8", "h264")
+
+
+class VideoPayloads:
+    """Reads one feed's video payloads; remembers picture ids, so as to extend short ones."""
+
+    __slots__ = ("_last_picture_id",)
+
+    def __init__(self) -> None:
+        self._last_picture_id = 0  # extended from 7 bits, for publishers that send those
+
+    def read(self, payload: bytes, accepted: tuple[int, int], marker: int, codec: str) -> MediaPacket:
+        """The packet with `accepted` sequence number and timestamp; codec is "vp8" or "h264". Raises PayloadError."""
+        sequence, timestamp = accepted
+        if not payload:
+            # A padding probe takes a sequence number. It is sent on, empty, so that nobody misses it.
+            return MediaPacket(sequence, timestamp, marker, b"")
+        if codec == "h264":
+            return MediaPacket(sequence, timestamp, marker, payload, h264.starts_keyframe(payload))
+        vp8 = Vp8Descriptor.parse(payload)
+        length = vp8.length
+        head, tail = payload[:length], payload[length:]
+        if vp8.picture_id_bits == 7:
+            head = self._widen_picture_id(vp8)
+        # As vp8.starts_keyframe(), written out: this is done for every packet.
+        keyframe = vp8.first & 0x17 == 0x10 and tail != b"" and not tail[0] & 1
+        return MediaPacket(sequence, timestamp, marker, tail, keyframe, head, vp8)
+
+    def _widen_picture_id(self, vp8: Vp8Descriptor) -> bytes:
+        """Give the descriptor a 15-bit picture id, so that all that is sent on has one width. Returns its new bytes."""
+        assert vp8.picture_id is not None
+        step = ((vp8.picture_id - self._last_picture_id + 64) & 0x7F) - 64
+        extended = (self._last_picture_id + step) & 0x7FFF
+        if step > 0:
+            self._last_picture_id = extended
+        vp8.picture_id = extended
+        vp8.picture_id_bits = 15
+        return vp8.serialise()
