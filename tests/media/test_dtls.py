@@ -10,11 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.media.transport.dtls import DATA_LIMIT, Certificate, DtlsConnection, SrtpKeys, pack_records
-from emulator.media.transport.parameters import DtlsRole
+from emulator.media.transport.dtls import (
+    DATA_LIMIT,
+    LAST_FLIGHT_REPEATS,
+    Certificate,
+    DtlsConnection,
+    SrtpKeys,
+    pack_records,
+)
+from emulator.media.transport.parameters import DtlsRole, Scheduler
 from emulator.media.transport.srtp import SrtpSession
 from emulator.wire.sdp import Fingerprint
 
+from .simulated_time import SimulatedTime
 from .transport_kit import CERTIFICATE, OTHER_CERTIFICATE, receiver_report, rtp_packet
 
 # A busy machine is no failure.
@@ -33,6 +41,8 @@ class Side:
     keys: list[SrtpKeys] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    scheduler: Scheduler = field(kw_only=True)
+    finished_elsewhere: bool = False
 
     def __post_init__(self) -> None:
         self.connection = DtlsConnection(
@@ -40,10 +50,11 @@ class Side:
             self.role,
             self.remote_fingerprint,
             send=self.outbox.append,
-            scheduler=asyncio.get_running_loop(),
+            scheduler=self.scheduler,
             on_established=self.keys.append,
             on_data=self.data.append,
             on_closed=self.reasons.append,
+            finished_elsewhere=lambda: self.finished_elsewhere,
         )
 
 
@@ -51,9 +62,11 @@ def sides(
     *,
     client_expects: Fingerprint = CERTIFICATE.fingerprint,
     server_expects: Fingerprint = OTHER_CERTIFICATE.fingerprint,
+    scheduler: Scheduler | None = None,
 ) -> tuple[Side, Side]:
-    client = Side(OTHER_CERTIFICATE, DtlsRole.CLIENT, client_expects)
-    server = Side(CERTIFICATE, DtlsRole.SERVER, server_expects)
+    scheduler = scheduler or asyncio.get_running_loop()
+    client = Side(OTHER_CERTIFICATE, DtlsRole.CLIENT, client_expects, scheduler=scheduler)
+    server = Side(CERTIFICATE, DtlsRole.SERVER, server_expects, scheduler=scheduler)
     client.connection.start()
     server.connection.start()
     return client, server
@@ -94,6 +107,98 @@ async def test_duplicated_and_reordered_datagrams_do_no_harm() -> None:
     assert client.keys
     assert server.keys
     assert client.reasons == server.reasons == []
+
+
+@dataclass
+class Half:
+    """A handshake of which the server's last flight, and nothing else, has been lost."""
+
+    time: SimulatedTime
+    client: Side
+    server: Side
+    client_flight: list[bytes]
+    lost: list[bytes]
+
+    @classmethod
+    def done(cls) -> Half:
+        time = SimulatedTime()
+        client, server = sides(scheduler=time)
+        deliver(client, server)
+        deliver(server, client)
+        client_flight = deliver(client, server)
+        lost, server.outbox[:] = server.outbox[:], []
+        assert (len(server.keys), len(client.keys)) == (1, 0)
+        return cls(time, client, server, client_flight, lost)
+
+
+def deliver(sender: Side, receiver: Side) -> list[bytes]:
+    sent, sender.outbox[:] = sender.outbox[:], []
+    for datagram in sent:
+        receiver.connection.receive(datagram)
+    return sent
+
+
+def test_a_servers_last_flight_is_repeated_until_the_client_is_heard() -> None:
+    half = Half.done()
+    half.time.run(0.14)
+    assert half.server.outbox == []
+
+    half.time.run(0.02)
+    assert deliver(half.server, half.client) == half.lost
+    assert half.client.keys
+    half.client.connection.send_data(b"done")
+    deliver(half.client, half.server)
+
+    half.time.run(60)
+    assert half.server.outbox == []
+
+
+def test_a_servers_last_flight_is_not_repeated_once_the_client_is_known_to_be_done() -> None:
+    half = Half.done()
+    half.server.finished_elsewhere = True
+    half.time.run(60)
+    assert half.server.outbox == []
+
+
+def test_the_repetitions_of_a_last_flight_are_bounded_and_do_no_harm() -> None:
+    half = Half.done()
+    half.time.run(60)
+    assert deliver(half.server, half.client) == half.lost * LAST_FLIGHT_REPEATS
+    half.client.outbox.clear()
+
+    assert half.client.connection.send_data(b"up")
+    assert half.server.connection.send_data(b"down")
+    exchange(half.client, half.server)
+    assert (half.server.data, half.client.data) == ([b"up"], [b"down"])
+    assert half.client.reasons == half.server.reasons == []
+
+
+def test_a_client_that_repeats_its_last_flight_is_answered_at_once() -> None:
+    half = Half.done()
+    for datagram in half.client_flight:
+        half.server.connection.receive(datagram)
+    assert deliver(half.server, half.client) == half.lost
+    assert half.client.keys
+
+
+def test_an_unanswered_flight_is_repeated_with_growing_distance_and_stops_when_answered() -> None:
+    time = SimulatedTime()
+    client, server = sides(scheduler=time)
+    [hello] = client.outbox
+    client.outbox.clear()
+    times = []
+    for _ in range(400):
+        time.run(0.01)
+        times += [round(time.now - 100, 2)] * len(client.outbox)
+        assert set(client.outbox) <= {hello}
+        client.outbox.clear()
+    assert times == pytest.approx([0.15, 0.45, 1.05, 1.65, 2.25, 2.85, 3.45], abs=0.02)
+
+    server.connection.receive(hello)
+    exchange(client, server)
+    assert client.keys
+    time.run(60)
+    assert client.outbox == []
 
 
 @pytest.mark.parametrize("algorithm", ["sha-256", "sha-384", "sha-512", "sha-1"])

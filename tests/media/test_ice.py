@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,46 +14,20 @@ from emulator.media.transport.parameters import Address, PeerTimeouts
 from emulator.media.transport.stun import Attribute, StunClass, StunMessage, build
 from emulator.wire.sdp import Candidate
 
+from .simulated_time import SimulatedTime
+
 LEFT: Address = ("192.0.2.1", 1000)
 RIGHT: Address = ("192.0.2.2", 2000)
 TIMEOUTS = PeerTimeouts()
 
 
 @dataclass
-class Timer:
-    callback: Callable[[], None]
-    cancelled: bool = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-@dataclass
-class World:
+class World(SimulatedTime):
     """Simulated time and a network of 1 ms delay; `loses(datagram, source)` decides what gets lost."""
 
-    now: float = 100.0
     loses: Callable[[StunMessage, Address], bool] = lambda _message, _source: False
     agents: dict[Address, IceAgent] = field(default_factory=dict)
     sent: list[tuple[Address, StunMessage]] = field(default_factory=list)
-    _due: list[tuple[float, int, Timer]] = field(default_factory=list)
-    _count: itertools.count[int] = field(default_factory=itertools.count)
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer:
-        timer = Timer(callback)
-        heapq.heappush(self._due, (self.now + delay, next(self._count), timer))
-        return timer
-
-    def run(self, duration: float) -> None:
-        end = self.now + duration
-        while self._due and self._due[0][0] <= end:
-            self.now, _, timer = heapq.heappop(self._due)
-            if not timer.cancelled:
-                timer.callback()
-        self.now = end
 
     def send(self, datagram: bytes, source: Address, target: Address) -> None:
         message = StunMessage.parse(datagram)
@@ -143,8 +115,8 @@ def test_lost_checks_are_sent_again_with_growing_distance() -> None:
     world.run(5)
 
     checks = world.requests(LEFT)
-    # At 0, 0.2, 0.6, 1.4, 3.0, 4.6 s
-    assert len(checks) == 6
+    # At 0, 0.1, 0.3, 0.7, 1.1, ... 4.7 s
+    assert len(checks) == 14
     assert len({check.transaction_id for check in checks}) == 1
 
 

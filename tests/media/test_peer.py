@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from emulator.media.transport.errors import TransportStateError
+from emulator.media.transport.flight import RESEND_AFTER
 from emulator.media.transport.parameters import Address, PeerRole, PeerTimeouts
 from emulator.media.transport.peer import PeerState
 from emulator.media.transport.udp import MediaSocket
@@ -190,6 +191,50 @@ async def test_a_lost_flight_is_sent_again_before_openssls_second_is_over(
     assert is_client_hello(seen[0]) is to_server
     # The very same records: OpenSSL's own retransmission, after a second, numbers them anew.
     assert seen[1] == seen[0]
+    client.peer.close()
+    relay.close()
+
+
+async def test_a_lost_last_flight_does_not_wait_for_the_clients_timer(media_socket: MediaSocket) -> None:
+    lost: list[bytes] = []
+
+    def drops(datagram: bytes, towards_server: bool) -> bool:
+        is_last = not towards_server and datagram[0] == 20  # change_cipher_spec comes first in it
+        if is_last and len(lost) < 2:
+            lost.append(datagram)
+            return True
+        # Nor for anything else the client could say: its own repetitions are lost.
+        return bool(lost) and towards_server and datagram[0] == 22
+
+    relay = Relay(media_socket.local_address, drops)
+    client, server = open_client(), Watched(media_socket.create_peer())
+    connect(client.peer, server.peer, via=relay.address)
+    await server.connected()
+    await client.connected()
+
+    assert lost[0] == lost[1]
+    client.peer.close()
+    relay.close()
+
+
+async def test_media_of_the_client_ends_the_repetition_of_the_last_flight(media_socket: MediaSocket) -> None:
+    last_flights = 0
+
+    def drops(datagram: bytes, towards_server: bool) -> bool:
+        nonlocal last_flights
+        last_flights += not towards_server and datagram[0] == 20
+        return False
+
+    relay = Relay(media_socket.local_address, drops)
+    client, server = open_client(), Watched(media_socket.create_peer())
+    connect(client.peer, server.peer, via=relay.address)
+    await client.connected()
+    client.peer.send_rtp(rtp_packet(1))
+    await server.until(lambda: bool(server.rtp))
+    # Longer than the first repetition takes to come: that it does not is what is to be seen.
+    await asyncio.sleep(RESEND_AFTER + 0.05)
+
+    assert last_flights == 1
     client.peer.close()
     relay.close()
 

@@ -15,9 +15,9 @@ from playwright.async_api import Browser, async_playwright
 from tests.benchmarks.recording.media import CHANGE, GAP, LARGE, QUADRANTS, SMALL, TONES
 from tests.browser.chromium import ARGUMENTS, find_chromium
 
-_AT_ONCE = 5
+_AT_ONCE = 6
 _VIDEO_RATE = 4.0
-_AUDIO_RATE = 2.0
+_AUDIO_RATE = 2.5
 _SEEKS = (7.0, 5.0)
 """Seconds: after the change, then back before it, both between two keyframes."""
 _SEEK_TOLERANCE = 0.15
@@ -61,6 +61,8 @@ class Player:
                 function, rate = ("playAudio", _AUDIO_RATE) if audio else ("playVideo", _VIDEO_RATE)
                 call = f"([url, rate, seeks]) => {function}(url, rate, seeks)"
                 result = await page.evaluate(call, [f"/media/{path.name}", rate, list(_SEEKS)])
+                import os
+                if os.environ.get("DBG"): print(path.name, result["error"], result["seeked"])
                 return _hear(result) if audio else _see(result)
             finally:
                 await page.close()

@@ -86,7 +86,8 @@ async function playVideo(url, rate, seeks) {
     for (const time of seeks) {
       const count = pictures.length;
       const arrived = await seek(video, time);
-      for (let waited = 0; pictures.length === count && waited < 20; waited += 1) {
+      // The picture is presented a little after the seek is done, on a busy machine later than that.
+      for (let waited = 0; pictures.length === count && waited < SEEK_MS; waited += 50) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       seeked.push(arrived !== null && pictures.length > count ? pictures.at(-1) : null);

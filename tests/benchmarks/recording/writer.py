@@ -19,7 +19,6 @@ from av.stream import Stream
 from tests.benchmarks.recording.media import SMALL, Sample, Track
 from tests.benchmarks.recording.settings import Setting
 
-
 _SILENCE = bytes.fromhex("f8fffe")
 """CELT, fullband, 20 ms, mono (the TOC of RFC 6716 section 3.1), and in it the shortest frame that is silent.
 
