@@ -42,8 +42,10 @@ class Config:
         for name, port in (("port", self.port), ("udp_port", self.udp_port)):
             if port is not None and not 0 <= port <= 65535:
                 raise ConfigError(f"{name}: expected a number from 0 to 65535, got {port}")
-        if any(not key or not key.isprintable() or key != key.strip() for key in self.api_keys):
-            raise ConfigError("api_key: expected a non-empty printable text without surrounding blanks")
+        for key in self.api_keys:
+            if not key or not key.isascii() or not key.isprintable() or " " in key:
+                # Nothing else can stand in an Authorization header as a bearer token.
+                raise ConfigError(f"api_key: expected printable ASCII without blanks, got {key!r}")
         if self.idle_timeout_secs < MIN_IDLE_TIMEOUT_SECS:
             raise ConfigError(
                 f"idle_timeout: expected at least {MIN_IDLE_TIMEOUT_SECS} s, got {self.idle_timeout_secs} s"

@@ -45,11 +45,13 @@ class Conferences:
         account.log.subscribe(partial(self._on_record, account.id))
 
     def _on_record(self, account_id: str, record: Record) -> None:
-        session_id = getattr(record.event, "session_id", None)
-        conference = self._by_session.get((account_id, session_id)) if session_id else None
+        event = record.event
+        if not isinstance(event, h.SessionEvent):
+            return
+        conference = self._by_session.get((account_id, event.session_id))
         if conference is None:
             return
-        match record.event:
+        match event:
             case h.StreamUnpublished(stream_id=stream_id):
                 conference.close_feed(stream_id)
             case h.ParticipantMuted(participant_id=participant_id):
@@ -59,7 +61,7 @@ class Conferences:
             case h.ParticipantLeft(participant_id=participant_id, connection=connection):
                 conference.drop_participant(participant_id, connection)
             case h.SessionEnded():
-                del self._by_session[(account_id, record.event.session_id)]
+                del self._by_session[(account_id, event.session_id)]
                 conference.close()
 
     def _tick(self) -> None:

@@ -14,140 +14,121 @@ ParticipantKind = Literal["web", "telephone"]
 
 
 @dataclass(frozen=True, slots=True)
-class RoomCreated(Event):
-    type: ClassVar[str] = "room_created"
+class RoomEvent(Event):
+    """Base of all of them: the room is known for each."""
+
     room_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent(RoomEvent):
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantEvent(SessionEvent):
+    participant_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent(ParticipantEvent):
+    stream_id: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomCreated(RoomEvent):
+    type: ClassVar[str] = "room_created"
     settings: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class RoomUpdated(Event):
+class RoomUpdated(RoomEvent):
     """`changes` holds only what was sent."""
 
     type: ClassVar[str] = "room_updated"
-    room_id: str
     changes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class RoomDeleted(Event):
+class RoomDeleted(RoomEvent):
     type: ClassVar[str] = "room_deleted"
-    room_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class SessionStarted(Event):
+class SessionStarted(SessionEvent):
     type: ClassVar[str] = "session_started"
-    room_id: str
-    session_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class SessionEnded(Event):
+class SessionEnded(SessionEvent):
     type: ClassVar[str] = "session_ended"
-    room_id: str
-    session_id: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantJoined(Event):
+class ParticipantJoined(ParticipantEvent):
     """`connection` tells two connections of the same participant id apart."""
 
     type: ClassVar[str] = "participant_joined"
-    room_id: str
-    session_id: str
-    participant_id: str
     context: str | None
     kind: ParticipantKind
     connection: str
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantLeft(Event):
+class ParticipantLeft(ParticipantEvent):
     type: ClassVar[str] = "participant_left"
-    room_id: str
-    session_id: str
-    participant_id: str
     connection: str
     reason: LeaveReason
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantMuted(Event):
+class ParticipantMuted(ParticipantEvent):
     type: ClassVar[str] = "participant_muted"
-    room_id: str
-    session_id: str
-    participant_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantUnmuted(Event):
+class ParticipantUnmuted(ParticipantEvent):
     type: ClassVar[str] = "participant_unmuted"
-    room_id: str
-    session_id: str
-    participant_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class StreamOffered(Event):
+class StreamOffered(StreamEvent):
     """A publisher's offer was accepted; its connection is not up yet, nobody else knows."""
 
     type: ClassVar[str] = "stream_offered"
-    room_id: str
-    session_id: str
-    participant_id: str
-    stream_id: str
-    key: str
     audio_enabled: bool
     video_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StreamPublished(Event):
+class StreamPublished(StreamEvent):
     """The connection is up: the stream is announced (signaling.md 5.4, rule 6)."""
 
     type: ClassVar[str] = "stream_published"
-    room_id: str
-    session_id: str
-    participant_id: str
-    stream_id: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
-class StreamChanged(Event):
+class StreamChanged(StreamEvent):
     type: ClassVar[str] = "stream_changed"
-    room_id: str
-    session_id: str
-    participant_id: str
-    stream_id: str
-    key: str
     audio_enabled: bool
     video_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StreamUnpublished(Event):
+class StreamUnpublished(StreamEvent):
     """`announced` is false for a stream whose connection never came up."""
 
     type: ClassVar[str] = "stream_unpublished"
-    room_id: str
-    session_id: str
-    participant_id: str
-    stream_id: str
-    key: str
     announced: bool
 
 
 @dataclass(frozen=True, slots=True)
-class TalkingChanged(Event):
+class TalkingChanged(ParticipantEvent):
     """Somebody began or stopped to talk: in a stream of theirs, or (`stream_id` None) in the mixed audio."""
 
     type: ClassVar[str] = "talking_changed"
-    room_id: str
-    session_id: str
-    participant_id: str
     stream_id: str | None
     talking: bool
 

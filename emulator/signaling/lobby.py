@@ -8,6 +8,7 @@ from functools import partial
 
 from emulator.conference.conferences import Conferences
 from emulator.events import Record
+from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.errors import TokenRefused
@@ -116,7 +117,7 @@ class Lobby:
         account.log.subscribe(partial(self._on_record, account.id))
 
     def _on_record(self, account_id: str, record: Record) -> None:
-        room_id = getattr(record.event, "room_id", None)
-        hub = self._hubs.get((account_id, room_id)) if room_id else None
+        event = record.event
+        hub = self._hubs.get((account_id, event.room_id)) if isinstance(event, h.RoomEvent) else None
         if hub is not None:
             hub.on_record(record)

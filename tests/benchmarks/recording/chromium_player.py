@@ -35,7 +35,7 @@ class Played:
     reached: float
     """Seconds of currentTime at the end."""
     seeks: bool
-    """Each seek arrived, with the picture that belongs there."""
+    """Each seek into what there is arrived, with the picture that belongs there."""
     changed: bool
     """Video: pictures of the second size came out. Audio: the tone after the gap did."""
     right: bool
@@ -61,8 +61,6 @@ class Player:
                 function, rate = ("playAudio", _AUDIO_RATE) if audio else ("playVideo", _VIDEO_RATE)
                 call = f"([url, rate, seeks]) => {function}(url, rate, seeks)"
                 result = await page.evaluate(call, [f"/media/{path.name}", rate, list(_SEEKS)])
-                import os
-                if os.environ.get("DBG"): print(path.name, result["error"], result["seeked"])
                 return _hear(result) if audio else _see(result)
             finally:
                 await page.close()
@@ -134,7 +132,12 @@ def _played(result: dict[str, Any], changed: bool, right: bool, resumed: float |
         error=result["error"],
         duration=result["duration"],
         reached=result["reached"],
-        seeks=len(result["seeked"]) == len(_SEEKS) and all(map(_arrived, result["seeked"], _SEEKS)),
+        seeks=len(result["seeked"]) == len(_SEEKS)
+        and all(
+            _arrived(landed, wanted)
+            for landed, wanted in zip(result["seeked"], _SEEKS, strict=True)
+            if wanted < result["reached"]
+        ),
         changed=changed,
         right=right,
         resumed=resumed,
