@@ -7,27 +7,43 @@ interpreter's lock, so `tick` runs in a worker thread and only the finished pack
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from emulator.media.audio.leg import Leg
 from emulator.media.audio.mixer import MixedFrame, Mixer
 from emulator.media.audio.opus import FRAME
-from emulator.media.audio.pacer import TickSchedule
+from emulator.media.audio.pacer import PERIOD, TickSchedule
 from emulator.media.rtp.sender import RtpSender
 
 OnAudio = Callable[[bytes, int, int, int | None], object]
 OnTalking = Callable[[int, bool], None]
 
 
+DELAYS = (0.001, 0.002, 0.005, 0.01, PERIOD, 0.04, 0.06, 0.1)
+"""Upper bounds in seconds of the classes in which delays are counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class MixStats:
-    """Ticks since the mix began; `late` ran more than 20 ms after their time, `skipped` never did."""
+    """Ticks since the mix began; `skipped` never ran.
+
+    A tick's delay runs from its time until the last of its packets was sent, so it has the waiting, the mixing and the
+    sending in it. `delays` counts ticks by the bounds of `DELAYS`, and in one more class those above all of them.
+    """
 
     ticks: int
-    late: int
     skipped: int
+    worst: float
+    delays: tuple[int, ...]
+
+    @property
+    def late(self) -> int:
+        """Ticks that were done more than 20 ms after their time."""
+        return sum(self.delays[DELAYS.index(PERIOD) + 1 :])
 
 
 class Mix:
@@ -44,12 +60,14 @@ class Mix:
         self._timer: asyncio.TimerHandle | None = None
         self._timestamp = 0
         self._ticks = 0
+        self._skipped = 0
+        self._worst = 0.0
+        self._delays = [0] * (len(DELAYS) + 1)
         self._closed = False
 
     @property
     def stats(self) -> MixStats:
-        schedule = self._schedule
-        return MixStats(self._ticks, schedule.late if schedule else 0, schedule.skipped if schedule else 0)
+        return MixStats(self._ticks, self._skipped, self._worst, tuple(self._delays))
 
     def add(self, leg_id: int, *, muted: bool) -> OnAudio:
         """A new leg; returns what takes its incoming audio (payload, extended sequence, timestamp, level)."""
@@ -94,38 +112,45 @@ class Mix:
             return
         due = schedule.due(self._loop.time())
         self._timestamp += due.skipped * FRAME
+        self._skipped += due.skipped
         if due.ticks == 0:
             self._wait(schedule)
             return
         mixing = self._loop.run_in_executor(self._executor, self._mix, due.ticks)
-        mixing.add_done_callback(self._mixed)
+        mixing.add_done_callback(partial(self._mixed, schedule.next_at - due.ticks * PERIOD))
 
     def _mix(self, ticks: int) -> list[list[MixedFrame[int]]]:
         """In the worker thread."""
         return [self._mixer.tick() for _ in range(ticks)]
 
-    def _mixed(self, mixing: asyncio.Future[list[list[MixedFrame[int]]]]) -> None:
+    def _mixed(self, first_at: float, mixing: asyncio.Future[list[list[MixedFrame[int]]]]) -> None:
+        """`first_at` is when the first of these ticks was due."""
         if mixing.cancelled() or self._closed:
             return
         try:
-            self._send(mixing.result())
+            self._send(mixing.result(), first_at)
         finally:
             # Whatever went wrong in one beat (it is logged by the loop), the next one comes.
             if self._schedule is not None and not self._closed:
                 self._wait(self._schedule)
 
-    def _send(self, ticks: list[list[MixedFrame[int]]]) -> None:
-        for frames in ticks:
-            self._ticks += 1
+    def _send(self, ticks: list[list[MixedFrame[int]]], first_at: float) -> None:
+        for number, frames in enumerate(ticks):
             for frame in frames:
                 for leg_id in frame.leg_ids:
                     sender = self._senders.get(leg_id)
                     if sender is not None:
                         sender.send_frame([frame.payload], self._timestamp, marker=False)
             self._timestamp += FRAME
+            self._done(self._loop.time() - first_at - number * PERIOD)
         for transition in self._mixer.take_transitions():
             if transition.who in self._legs:
                 self._on_talking(transition.who, transition.talking)
+
+    def _done(self, delay: float) -> None:
+        self._ticks += 1
+        self._worst = max(self._worst, delay)
+        self._delays[bisect_left(DELAYS, delay)] += 1
 
     def close(self) -> None:
         self._closed = True

@@ -5,7 +5,9 @@
 Everything goes through a seeded loopback relay that loses or delays datagrams in both directions. The other ends are
 what a RoomClient publishes with, aiortc's RTCPeerConnection, and connections of one page in headless Chromium. Times
 run from the answer being applied to `connected`, as the other end sees it; a handshake counts if both ends say
-so within 30 s. Media counts if packets of RTP reached the server decrypted. Exit status 1 if anything did not.
+so within 30 s. Media counts if packets of RTP reached the server decrypted. `stall` is the longest time for which
+this program's own event loop did not come round: where it is long, the machine was busy with other things. Exit
+status 1 if anything did not connect or was not heard.
 """
 
 from __future__ import annotations
@@ -37,9 +39,8 @@ CONDITIONS = (
     Impairment("delay 150 ms", delay=0.15),
     Impairment("delay 300 ms", delay=0.3),
 )
-HEADING = (
-    f"{'other end':<10}  {'each way':<12}  {'connected':>12}  {'median':>7}  {'95 %':>7}  {'max s':>7}  media  took"
-)
+LAG_STEP = 0.01
+HEADING = "other end   each way         connected   median     95 %    max s  media  stall s  took"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,24 @@ async def handshakes(make_end: MakeEnd, impairment: Impairment, *, count: int, s
     return outcomes
 
 
+class StallWatch:
+    """Measures for how long the loop has not come round: a busy machine, which times of handshakes then include."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            before = clock()
+            await asyncio.sleep(LAG_STEP)
+            self.longest = max(self.longest, clock() - before - LAG_STEP)
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+
 def quantile(ordered: Sequence[float], share: float) -> float:
     """The nearest rank."""
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
@@ -143,11 +162,8 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 def row(end: str, condition: str, outcomes: Sequence[Outcome]) -> str:
     times = sorted(each.seconds for each in outcomes if each.seconds is not None)
     media = sum(each.media for each in outcomes)
-    figures = (
-        f"{quantile(times, 0.5):7.3f}  {quantile(times, 0.95):7.3f}  {times[-1]:7.3f}"
-        if times
-        else "no figures".rjust(25)
-    )
+    seconds = (quantile(times, 0.5), quantile(times, 0.95), times[-1]) if times else ()
+    figures = "  ".join(f"{each:7.3f}" for each in seconds).rjust(25)
     return f"{end:<10}  {condition:<12}  {len(times):>4} of {len(outcomes):<4}  {figures}  {media:>5}"
 
 
@@ -163,15 +179,15 @@ async def run(ends: Sequence[str], conditions: Sequence[Impairment], *, count: i
     """Prints the table row by row. True if everything connected and was heard."""
     clock = asyncio.get_running_loop().time
     complete = True
-    print(
-        f"{'other end':<10}  {'each way':<12}  {'connected':>12}  {'median s':>7}  {'95 %':>6}  {'max':>7}  media  took"
-    )
+    print(HEADING, flush=True)
     for end in ends:
         async with OTHER_ENDS[end]() as make_end:
             for condition in conditions:
-                began = clock()
+                began, stalls = clock(), StallWatch()
                 outcomes = await handshakes(make_end, condition, count=count, seed=f"{seed}/{end}/{condition.name}")
-                print(f"{row(end, condition.name, outcomes)}  {clock() - began:3.0f} s", flush=True)
+                stalls.stop()
+                took = f"{stalls.longest:7.3f}  {clock() - began:3.0f} s"
+                print(f"{row(end, condition.name, outcomes)}  {took}", flush=True)
                 for problem, times in Counter(each.problem for each in outcomes if each.problem).items():
                     print(f"    {times} x {problem}")
                 print_slowest(outcomes, slowest)
