@@ -213,7 +213,7 @@ class Conference:
     def _make_mixer(
         self, handle_id: int, participant_id: str, peer: Peer, negotiated: Negotiated, ssrc: int
     ) -> MixerLeg:
-        (media,) = negotiated.of_kind("audio")
+        media = negotiated.of_kind("audio")[0]
         participant = self._account.participant(participant_id)
         inbound = Feed(
             send_rtcp=peer.send_rtcp,
@@ -333,7 +333,7 @@ class Conference:
 
 
 def _audio_mid(offer: str) -> str:
-    for media in SessionDescription.parse(offer).media:
-        if media.kind == "audio" and media.mid is not None:
-            return media.mid
-    raise NegotiationError("expected an audio m-line with a mid in the offer for the mixed audio")
+    found = [media.mid for media in SessionDescription.parse(offer).media if media.kind == "audio"]
+    if len(found) != 1 or found[0] is None:
+        raise NegotiationError(f"expected one audio m-line with a mid in the offer for the mixed audio, got {found}")
+    return found[0]

@@ -137,6 +137,11 @@ class SignalingSession:
         except SignalingError as error:
             self._fault(error.code, f"{request.janus}: {error.reason}")
             self.reply(janus.error(request.transaction, error.code, error.reason, session_id=self.id or None))
+        except Exception:
+            # Whatever goes wrong in here, no request is left without a reply (S-109). The suite fails on this log line.
+            log.exception("the frame %r of %s failed", request.janus, self.participant_id or self.connection)
+            reason = "The emulator failed on this request; its log says why."
+            self.reply(janus.error(request.transaction, ErrorCode.UNKNOWN, reason, session_id=self.id or None))
 
     def receive_binary(self) -> None:
         """The protocol has text frames only (S-4)."""

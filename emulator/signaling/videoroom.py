@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from emulator.conference.conference import Conference
 from emulator.conference.conferences import Conferences
 from emulator.media.transport.errors import MediaError
 from emulator.rooms.account import Account
-from emulator.rooms.errors import DomainError
+from emulator.rooms.errors import DomainError, NotFound
 from emulator.signaling.errors import JanusError, PluginError
 from emulator.signaling.roster import FeedEntry
 from emulator.signaling.session import SignalingSession
@@ -16,6 +17,8 @@ from emulator.wire import display as displays
 from emulator.wire.display import Display, DisplayError, StreamInfo
 from emulator.wire.janus import ErrorCode, Jsep, Request
 from emulator.wire.sdp import SdpError
+
+log = logging.getLogger("emulator.signaling")
 
 ERROR_INVALID_REQUEST = 424
 ERROR_JOIN_FIRST = 424
@@ -155,14 +158,21 @@ class VideoRoom:
         self._session.answer(request, self, data, jsep)
         if flags is not None and self._offered:
             if jsep is None:
-                self._account().change_stream(
-                    feed.participant_id,
-                    feed.stream_id,
-                    audio_enabled=flags.audio_enabled,
-                    video_enabled=flags.video_enabled,
-                )
+                self._change_flags(feed, flags)
             hub = self._session.lobby.enter(self._session)
             hub.announce_display(feed)
+
+    def _change_flags(self, feed: FeedEntry, flags: StreamInfo) -> None:
+        try:
+            self._account().change_stream(
+                feed.participant_id,
+                feed.stream_id,
+                audio_enabled=flags.audio_enabled,
+                video_enabled=flags.video_enabled,
+            )
+        except NotFound:
+            # Its connection has failed and it was unpublished (T-35); the handle itself is still in order.
+            log.debug("flags of the stream %s changed after it was unpublished", feed.stream_id)
 
     def _publish(self, feed: FeedEntry, jsep: Jsep, display_text: str, bitrate: int | None) -> Jsep:
         if jsep.type != "offer":

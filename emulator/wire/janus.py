@@ -33,6 +33,7 @@ class ErrorCode(IntEnum):
     INVALID_SDP = 465
     INVALID_ELEMENT_TYPE = 467
     SESSION_CONFLICT = 468
+    UNKNOWN = 490
 
 
 class FrameError(Exception):

@@ -355,7 +355,7 @@ class Sampler:
 
 
 def _short(path: str) -> str:
-    return "/".join(Path(path).parts[-3:])
+    return "/".join(path.rsplit("/", 3)[-3:])
 
 
 def _side(frame: FrameType) -> str:

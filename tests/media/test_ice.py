@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -198,6 +199,29 @@ def test_consent_is_asked_every_four_to_six_seconds_and_keeps_both_ends_up() -> 
     world.run(120)
     assert client_end.failures == server_end.failures == []
     assert 20 <= len(world.requests(LEFT)) - 2 <= 30
+
+
+def test_an_unanswered_consent_check_is_followed_by_others_soon() -> None:
+    world = World()
+    client_and_server(world)
+    world.run(10)
+    world.loses = lambda _message, _source: True
+    before = len(world.requests(LEFT))
+    world.run(16)  # one within 6 s, then one about every second
+    assert 8 <= len(world.requests(LEFT)) - before <= 20
+
+
+def test_connections_outlive_an_hour_of_heavy_loss() -> None:
+    for seed in range(5):
+        rng = random.Random(seed)
+        world = World(loses=partial(_a_fifth, rng))
+        (client_end, _), (server_end, _) = client_and_server(world)
+        world.run(3600)
+        assert client_end.failures == server_end.failures == []
+
+
+def _a_fifth(rng: random.Random, _message: StunMessage, _source: Address) -> bool:
+    return rng.random() < 0.2
 
 
 def test_thirty_seconds_of_silence_fail_both_ends_once() -> None:

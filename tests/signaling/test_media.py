@@ -290,3 +290,29 @@ async def test_random_datagrams_on_the_media_port_disturb_nothing(
                 await asyncio.sleep(0)
     assert len(await brightness(pc, 10)) == 10
     assert (await alice.request("keepalive"))["janus"] == "ack"
+
+
+async def test_t35_publisher_whose_connection_ends_is_unpublished_and_stays_in_the_room(
+    client: Clients, peers: Peers
+) -> None:
+    alice, bob = await client(entered=True), await client(entered=True)
+    published = await peers.publish(alice)
+    await bob.event(publishers=...)
+    await published.pc.close()
+    await bob.event(unpublished=published.feed)
+    changed = published.display(video=False)
+    reply = await alice.message(published.handle, {"request": "configure", "display": changed})
+    assert reply["plugindata"]["data"]["configured"] == "ok"
+    assert not any(event.get("leaving") == alice.reg_id for event in bob.events())
+
+
+async def test_offer_with_two_audio_lines_for_the_mix_is_refused_with_a_reason(client: Clients, peers: Peers) -> None:
+    alice = await client(entered=True)
+    await alice.join_mixer()
+    pc = peers.new()
+    for _ in range(2):
+        pc.addTransceiver("audio", direction="sendrecv")
+    await pc.setLocalDescription(await pc.createOffer())
+    offer = {"type": "offer", "sdp": pc.localDescription.sdp}
+    reply = await alice.message(alice.mix, {"request": "configure"}, offer)
+    assert "one audio m-line" in reply["error"]["reason"]

@@ -295,3 +295,32 @@ async def test_s1_any_room_id_in_the_path_is_taken_and_judged_by_the_token(
         await ws.send_json({"janus": "create", "transaction": "t", "client_token": await room.token()})
         assert (await ws.receive_json())["status_code"] == 403
         await ws.close()
+
+
+async def test_client_that_reads_nothing_is_cut_off_and_taken_out(
+    client: Clients, room: RestRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing piles up without bound for a stalled socket."""
+    monkeypatch.setattr("emulator.signaling.session.MAX_OUTBOX", 20)
+    bob = await client(entered=True)
+    stalled = await client(entered=True)
+    (session,) = [s for s in room.emulator.lobby.sessions if s.participant_id == stalled.participant_id]
+    keepalive = json.dumps(stalled.frame("keepalive"))
+    for _ in range(30):  # in one go: the writer has no chance to send in between
+        session.receive(keepalive)
+    await bob.event(leaving=stalled.reg_id)
+    assert await stalled.closed() == 1006
+
+
+@pytest.mark.errors_expected
+async def test_s109_a_fault_of_the_emulator_itself_is_answered_too(
+    client: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = await client(entered=True)
+
+    def broken(self: object, request: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("emulator.signaling.audiobridge.AudioBridge.message", broken)
+    assert (await raw.message(raw.reg, {"request": "configure"}))["error"]["code"] == 490
+    assert (await raw.request("keepalive"))["janus"] == "ack"

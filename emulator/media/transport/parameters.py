@@ -48,14 +48,16 @@ class PeerTimeouts:
 
     `connect`: from `set_remote` to connected. `consent`: silence of valid STUN after which the other end counts as
     gone (RFC 7675 section 5.1: 30 s). `consent_interval`: mean distance of a client's consent checks, each drawn
-    from 0.8 to 1.2 times it. `check_pacing` and `check_retry`: distance between first checks of different pairs, and
-    first retransmission time of one check, doubling up to `check_retry_limit` (RFC 8445 section 14, shortened
-    for local networks).
+    from 0.8 to 1.2 times it; `consent_retry`: the same while the last one is unanswered (sooner than the RFC's 4 s,
+    as Chromium does: a path that loses much must not end connections). `check_pacing` and `check_retry`: distance
+    between first checks of different pairs, and first retransmission time of one check, doubling up to
+    `check_retry_limit` (RFC 8445 section 14, shortened for local networks).
     """
 
     connect: float = 30.0
     consent: float = 30.0
     consent_interval: float = 5.0
+    consent_retry: float = 1.0
     check_pacing: float = 0.02
     check_retry: float = 0.1
     check_retry_limit: float = 0.4
