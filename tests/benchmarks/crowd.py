@@ -3,7 +3,7 @@
     python -m tests.benchmarks.crowd [--seconds 60] [--clients same other] [--profile 10]
 
 `same`: the emulator and all participants on one event loop, as in a test run. `other`: the participants in a process of
-their own. Talkers publish a tone and a 320x180 card at 15 fps; watchers listen to the mix and subscribe to some of them,
+their own. Talkers publish a tone and a 320x180 card at 15 fps; watchers listen to the mix, subscribe to some of them,
 and decode what they see. A mixer tick is late when its last packet was sent more than 20 ms after its time.
 """
 

@@ -98,7 +98,7 @@ async def test_both_synthetic_tones_are_in_the_mixed_track_and_the_own_one_is_no
 async def test_rest_mute_takes_exactly_that_tone_out_at_once_and_unmute_brings_it_back(
     alice: SdkPage, two: list[Synthetic], rest: Callable[[str, Any], Awaitable[None]]
 ) -> None:
-    carol, dave = two
+    carol, _ = two
     for index in (0, 1):
         await alice.wait_tone(index)
     await alice.evaluate(WATCH_CHORDS, [0, 1])

@@ -128,16 +128,12 @@ def _hear(result: dict[str, Any]) -> Played:
 
 
 def _played(result: dict[str, Any], changed: bool, right: bool, resumed: float | None) -> Played:
+    wanted = [time for time in _SEEKS if time < result["reached"]] if not result["error"] else []
     return Played(
         error=result["error"],
         duration=result["duration"],
         reached=result["reached"],
-        seeks=len(result["seeked"]) == len(_SEEKS)
-        and all(
-            _arrived(landed, wanted)
-            for landed, wanted in zip(result["seeked"], _SEEKS, strict=True)
-            if wanted < result["reached"]
-        ),
+        seeks=len(result["seeked"]) == len(wanted) and all(map(_arrived, result["seeked"], wanted)),
         changed=changed,
         right=right,
         resumed=resumed,

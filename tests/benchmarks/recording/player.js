@@ -84,12 +84,12 @@ async function playVideo(url, rate, seeks) {
   const played = pictures.length;
   if (!error) {
     video.pause();
-    for (const time of seeks) {
+    for (const time of seeks.filter((time) => time < reached)) {
       const count = pictures.length;
       const arrived = await seek(video, time);
       // A picture from before the seek may still be presented after it; its own comes later, on a busy machine much.
       const there = () => pictures.length > count && Math.abs(pictures.at(-1).time - time) < SEEK_TOLERANCE;
-      for (let waited = 0; !there() && time < reached && waited < SEEK_MS; waited += 50) {
+      for (let waited = 0; !there() && waited < SEEK_MS; waited += 50) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       seeked.push(arrived !== null && pictures.length > count ? pictures.at(-1) : null);
@@ -126,7 +126,7 @@ async function playAudio(url, rate, seeks) {
   const reached = audio.currentTime;
   if (!error) {
     audio.pause();
-    for (const time of seeks) {
+    for (const time of seeks.filter((time) => time < reached)) {
       const arrived = await seek(audio, time);
       seeked.push(arrived === null ? null : { time: arrived });
     }
