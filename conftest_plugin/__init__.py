@@ -1,1 +1,1 @@
-"""The pytest plugin."""
+"""The pytest plugin, and the server thread and facades behind its fixtures."""

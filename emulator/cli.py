@@ -80,7 +80,8 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run = commands.add_parser(
         "run",
         help="run a scenario to its end and say whether all was as expected",
-        description="Run a scenario on an emulator of its own, or on a running one. Exit code 0, or 1 with a reason.",
+        description="Run a scenario on an emulator of its own, or on a running one. Exit code 0; 1 with a reason when "
+        "something was not as expected; 2 when the file is wrong or nothing could be run.",
     )
     run.add_argument("file", type=Path, metavar="FILE")
     run.add_argument("--url", help="REST base URL of a running emulator (default: start one for this run)")

@@ -38,7 +38,10 @@ class Config:
             except ValueError as error:
                 raise ConfigError(f"{name}: expected an IP address such as 127.0.0.1, got {value!r}") from error
             if address.is_unspecified:
-                raise ConfigError(f"{name}: expected one concrete address, got the wildcard {value}")
+                raise ConfigError(
+                    f"{name}: expected one concrete address of this machine (a wildcard breaks media: replies would "
+                    f"leave from another address than the one the client checks), got {value}"
+                )
         for name, port in (("port", self.port), ("udp_port", self.udp_port)):
             if port is not None and not 0 <= port <= 65535:
                 raise ConfigError(f"{name}: expected a number from 0 to 65535, got {port}")

@@ -42,10 +42,16 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     code = 0
+    announced: Path | None = None
     try:
-        print(banner(emulator), flush=True)
         if ready_file is not None:
-            write_ready_file(ready_file, emulator)
+            try:
+                write_ready_file(ready_file, emulator)
+                announced = ready_file
+            except OSError as error:
+                print(f"rooms-emulator: cannot write the ready file {ready_file}: {error.strerror}", file=sys.stderr)
+                return 2
+        print(banner(emulator), flush=True)
         stage: asyncio.Task[object] | None = None
         if script is not None:
             stage = asyncio.create_task(
@@ -61,8 +67,8 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
         code = await _until(stop, stage)
     finally:
         await emulator.stop()
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 - one file, at the very end
+        if announced is not None:
+            announced.unlink(missing_ok=True)
     return code
 
 
@@ -107,7 +113,7 @@ Stop with Ctrl+C."""
 
 
 def write_ready_file(path: Path, emulator: Emulator) -> None:
-    """Written beside its place and moved there: who sees it, sees all of it."""
+    """Written beside its place and moved there: who sees it, sees all of it. Raises OSError."""
     content = {
         "pid": os.getpid(),
         "rest_url": emulator.rest_url,
@@ -119,7 +125,11 @@ def write_ready_file(path: Path, emulator: Emulator) -> None:
     }
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
         json.dump(content, file, indent=2)
-    Path(file.name).replace(path)
+    try:
+        Path(file.name).replace(path)
+    except OSError:
+        Path(file.name).unlink()
+        raise
 
 
 async def run_scenario(path: Path, *, url: str | None, api_key: str | None) -> int:

@@ -22,8 +22,10 @@ from emulator.media.transport.errors import BindError
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
+from emulator.rooms.notices import tell_what_is_missing
 from emulator.rooms.tokens import TokenMint
 from emulator.signaling.gateway import Gateway
+from emulator.signaling.hub import CLOSE_SESSION_TERMINATED
 from emulator.signaling.lobby import Lobby
 from emulator.webhooks.signing import WebhookSigner
 
@@ -93,6 +95,23 @@ class Emulator:
             "webhook_public_key": self.webhook_public_key,
         }
 
+    # -- accounts -------------------------------------------------------------------------------------------------
+
+    def forget_account(self, key: str) -> None:
+        """End whatever goes on in this key's account, and drop it with all its records. Without effect if it has none.
+
+        Its connections are closed with 4000, its tokens are good for nothing any more.
+        """
+        account = self.accounts.forget(key)
+        if account is None:
+            return
+        for session in tuple(account.records.sessions.values()):
+            if session.active:
+                account.end_session(session.id, reason="Account forgotten")
+        for connection in tuple(self.lobby.sessions):  # those that have not joined their room yet
+            if connection.account is account and not connection.expelled:
+                connection.close(CLOSE_SESSION_TERMINATED)
+
     # -- starting and stopping ------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Emulator:
@@ -129,6 +148,7 @@ class Emulator:
             # Subscribers hear of an event in this order: media has changed before anybody is told of it.
             conferences.watch(account)
             self.lobby.watch(account)
+            account.log.subscribe(tell_what_is_missing)
 
         self.accounts = Accounts(keys=self.config.api_keys, on_created=watch)
         self.lobby = Lobby(accounts=self.accounts, mint=mint, conferences=conferences, scheduler=loop, rng=rng)

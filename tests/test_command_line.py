@@ -31,7 +31,7 @@ async def start() -> AsyncIterator[Start]:
 
     async def run(*arguments: str) -> Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-X", "dev", "-m", "emulator", *arguments, stdout=PIPE, stderr=PIPE
+            sys.executable, "-W", "error", "-m", "emulator", *arguments, stdout=PIPE, stderr=PIPE
         )
         processes.append(process)
         return process
@@ -142,10 +142,22 @@ async def test_taken_port_is_told_with_the_way_out(start: Start) -> None:
     assert b"Traceback" not in errors
 
 
+@pytest.mark.parametrize("place", ["no/such/folder/ready.json", "a-folder"])
+async def test_ready_file_that_cannot_be_written_is_told_in_one_line(start: Start, tmp_path: Path, place: str) -> None:
+    (tmp_path / "a-folder").mkdir()
+    process = await start("serve", "--port", "0", "--ready-file", str(tmp_path / place))
+    output, errors = await process.communicate()
+    assert process.returncode == 2
+    assert output == b""
+    assert errors.count(b"\n") == 1
+    assert b"cannot write the ready file" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["a-folder"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["serve", "--host", "0.0.0.0"], "wildcard"),
+        (["serve", "--host", "0.0.0.0"], "one concrete address"),
         (["serve", "--host", "localhost"], "IP address"),
         (["serve", "--port", "70000"], "65535"),
         (["serve", "--api-key", ""], "api_key"),
@@ -194,3 +206,31 @@ def test_help_loads_no_codecs() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert printed.stdout.strip() == "[]"
+
+
+async def test_settings_without_effect_yet_are_told_on_the_console(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    process = await start("serve", "--port", "0", "--ready-file", str(path))
+    told = await ready(path, process)
+    body = {"enable_recording": True, "webhook_event_url": "http://127.0.0.1:9/hook"}
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as http,
+        http.post(f"{told['rest_url']}/rooms", json=body) as answer,
+    ):
+        assert answer.status == 201
+    process.terminate()
+    errors = (await process.communicate())[1].decode()
+    assert "records nothing yet" in errors
+    assert "delivers no webhooks yet" in errors
+
+
+async def test_opening_the_port_in_a_browser_leads_to_the_index(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    process = await start("serve", "--port", "0", "--ready-file", str(path))
+    told = await ready(path, process)
+    origin = told["rest_url"].removesuffix("/v2")
+    async with aiohttp.ClientSession() as http:
+        for place in ("/", "/_emulator", "/_emulator/"):
+            async with http.get(origin + place) as answer:
+                assert answer.status == 200
+                assert "probe.js" in await answer.text()

@@ -7,6 +7,7 @@ must be of a kind that cannot be run (`text`), or the README fails here.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -84,6 +85,27 @@ async def test_snippet_run_scenario(emulator: Emulator) -> None:
 async def test_snippet_async_client(emulator: Emulator, tmp_path: Path) -> None:
     output = await run([sys.executable, "-W", "error", "-c", BY_NAME["async-client"].code], environment(emulator))
     assert "bob sees alice" in output
+
+
+async def run_pytest(code: str, folder: Path, *options: str) -> str:
+    (folder / "test_snippet.py").write_text(code)
+    settings = ["-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-W", "error"]
+    arguments = [sys.executable, "-m", "pytest", *settings, *options, str(folder)]
+    return await run(arguments, {"PATH": os.environ["PATH"]}, cwd=folder)
+
+
+async def test_snippet_pytest_sync(tmp_path: Path) -> None:
+    code = BY_NAME["pytest-sync"].code
+    assert code.count("\n") < 15
+    assert "1 passed" in await run_pytest(code, tmp_path, "-p", "no:asyncio")
+
+
+async def test_snippet_pytest_async(tmp_path: Path) -> None:
+    """With pytest-asyncio in its automatic mode."""
+    code = BY_NAME["pytest-async"].code
+    assert code.count("\n") < 15
+    options = ("--asyncio-mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
+    assert "1 passed" in await run_pytest(code, tmp_path, *options)
 
 
 def test_snippet_command_1() -> None:

@@ -42,6 +42,8 @@ class Admin:
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/livez", self.livez)
         app.router.add_get("/readyz", self.readyz)
+        for path in ("/", "/_emulator"):
+            app.router.add_get(path, self.to_index)
         app.router.add_get("/_emulator/", self.index)
         app.router.add_get("/_emulator/info", self.info)
         app.router.add_get("/_emulator/redirect.js", self.redirect)
@@ -57,6 +59,10 @@ class Admin:
 
     async def info(self, request: web.Request) -> web.Response:
         return web.json_response(self._info(), headers={"Access-Control-Allow-Origin": "*"})
+
+    async def to_index(self, request: web.Request) -> web.Response:
+        """For who opens the port in a browser."""
+        raise web.HTTPFound("/_emulator/")
 
     async def index(self, request: web.Request) -> web.Response:
         """What is here, for a person who opens the address."""

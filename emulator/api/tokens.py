@@ -72,5 +72,5 @@ class Tokens:
             account_id=account.id,
             ttl_secs=ttl_secs,
             now=account.now(),
-            new_id=account.new_id,
+            new_id=account.new_token_id,
         )

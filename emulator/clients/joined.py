@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from emulator.clients.errors import ConnectionLost, Refused, SignalingError
@@ -62,7 +64,11 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """`mix_handle` is the handle of the mixed audio; `mix_input` is what we say into it."""
+    """`mix_handle` is the handle of the mixed audio; `mix_input` is what we say into it. The ids of our streams are
+    drawn from a source of their own: nothing that depends on timing, such as keepalives, may change them.
+
+    Without `media` there are no peer connections, nothing is sent and nothing received.
+    """
 
     room_id: str
     participant_id: str
@@ -73,6 +79,11 @@ class Joined:
     background: Background
     mix_handle: int
     mix_input: MixInput
+    media: bool
+    stream_ids: Random
+
+    def new_stream_id(self) -> str:
+        return str(uuid.UUID(int=self.stream_ids.getrandbits(128), version=4))
 
     def swap_mix_tracks(self) -> None:
         """R11: tell the mixer, for nothing, that local audio tracks may have changed. The SDK does not wait for it."""

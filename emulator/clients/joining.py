@@ -49,9 +49,12 @@ async def listen(janus: JanusClient, handles: Handles, roster: Roster, room_id: 
 
 
 async def join_mixer(
-    janus: JanusClient, handles: Handles, mix: MixConnection, room_id: str, participant_id: str, stream_id: str
+    janus: JanusClient, handles: Handles, mix: MixConnection | None, room_id: str, participant_id: str, stream_id: str
 ) -> None:
-    """MIX: the mixed audio; the same display twice. Raises SignalingError, MediaError."""
+    """MIX: the mixed audio; the same display twice. Without media (None) nothing is offered.
+
+    Raises SignalingError, MediaError.
+    """
     handles.mixer = await janus.attach(AUDIOBRIDGE, name="MIX")
     display = displays.encode(displays.mixer_leg(participant_id, stream_id))
     await janus.message(
@@ -65,8 +68,10 @@ async def join_mixer(
         {"request": "configure", "display": display},
         name="MIX configure with offer",
         expect={"audiobridge": "event", "result": "ok"},
-        jsep=Jsep("offer", mix.offer()),
+        jsep=None if mix is None else Jsep("offer", mix.offer()),
     )
+    if mix is None:
+        return
     if answer.jsep is None:
         raise ProtocolViolation("MIX configure with offer", "expected the answer in the same frame (S-57)")
     mix.accept(answer.jsep.sdp)

@@ -23,14 +23,17 @@ AUDIO_RATE, VIDEO_RATE = 48_000, 90_000
 
 
 class PublishedStream:
-    """`video` and `audio` are the application's sources, None for kinds it does not have."""
+    """`video` and `audio` are the application's sources, None for kinds it does not have.
+
+    Without a `connection`, in a session without media, nothing is sent: the flags are all there is.
+    """
 
     def __init__(
         self,
         key: str,
         stream_id: str,
         handle_id: int,
-        connection: PublisherConnection,
+        connection: PublisherConnection | None,
         *,
         video: VideoSource | None,
         audio: AudioSource | None,
@@ -62,14 +65,15 @@ class PublishedStream:
 
     async def wait_connected(self, timeout: float = 10.0) -> None:
         """Until media flows. Raises MediaError."""
-        await self.connection.wait_connected(timeout)
+        if self.connection is not None:
+            await self.connection.wait_connected(timeout)
 
     async def play(self) -> None:
         """Let the tracks be what the flags say. Called whenever flags have changed, and once to begin."""
         async with self._switching:
-            if not self._closed:
+            if not self._closed and self.connection is not None:
                 await self._play_audio()
-                await self._play_video()
+                await self._play_video(self.connection)
 
     async def close(self) -> None:
         """Stop the tracks, end the connection. Safe to call again."""
@@ -79,7 +83,8 @@ class PublishedStream:
             self.audio_track.stop()
         if self.video_track is not None:
             await self.video_track.stop()
-        self.connection.close()
+        if self.connection is not None:
+            self.connection.close()
 
     async def _play_audio(self) -> None:
         source: AudioSource = SilenceSource()
@@ -93,7 +98,7 @@ class PublishedStream:
         self.audio_track.sinks.append(self._send_audio)
         await self.audio_track.start()
 
-    async def _play_video(self) -> None:
+    async def _play_video(self, connection: PublisherConnection) -> None:
         source: VideoSource = BlackSource.of(self._codec)
         if self.video is not None and self.video_enabled:
             source = self.video
@@ -104,17 +109,17 @@ class PublishedStream:
         if self._closed:
             return
         self.video_track = track = VideoTrack(source, workers=self._workers, sink=self._send_video)
-        if self.connection.video is not None:
-            self.connection.video.on_keyframe_request = track.request_keyframe
+        if connection.video is not None:
+            connection.video.on_keyframe_request = track.request_keyframe
         track.start()
 
     def _send_audio(self, block: TimedBlock) -> None:
-        sender = self.connection.audio
+        sender = None if self.connection is None else self.connection.audio
         if sender is not None:
             send_block(sender, block, self._origin)
 
     def _send_video(self, frame: TimedFrame) -> None:
-        sender = self.connection.video
+        sender = None if self.connection is None else self.connection.video
         if sender is None:
             return
         data = frame.encoded.data

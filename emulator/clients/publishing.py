@@ -49,9 +49,11 @@ class Publishing:
         joined, janus, name = self._joined, self._joined.janus, f"PUB({key})"
         joined.swap_mix_tracks()
         handle_id = await janus.attach(VIDEOROOM, name=name)
-        stream_id = joined.settings.uuid()
+        stream_id = joined.new_stream_id()
         codec = "VP8" if video is None else video.format.codec
-        connection = PublisherConnection(name, joined.settings, codec=codec, stream_id=stream_id)
+        connection = None
+        if joined.media:
+            connection = PublisherConnection(name, joined.settings, codec=codec, stream_id=stream_id)
         stream = PublishedStream(
             key, stream_id, handle_id, connection, video=video, audio=audio, codec=codec, workers=joined.workers
         )
@@ -62,7 +64,8 @@ class Publishing:
             raise
         self.streams[key] = stream
         joined.roster.published_ourselves(stream.pub_id, stream.info)
-        await janus.trickle_completed(handle_id, name=name)
+        if joined.media:
+            await janus.trickle_completed(handle_id, name=name)
         return stream
 
     async def _negotiate(self, stream: PublishedStream, name: str) -> None:
@@ -78,6 +81,9 @@ class Publishing:
             raise ProtocolViolation(f"{name} join", f"expected an integer id (S-70), got {pub_id!r:.60}")
         stream.pub_id = pub_id
         connection = stream.connection
+        if connection is None:  # announced at once, with these flags: nothing is left for R14 to tell
+            await self._configure(stream, f"{name} configure", bitrate=BITRATE)
+            return
         connection.on_connected = functools.partial(joined.background.spawn, self._begin(stream), f"{name} begins")
         connection.on_failed = lambda reason: joined.background.fault(f"{name}: {reason}")
         offer = Jsep("offer", connection.offer())
@@ -159,4 +165,5 @@ class Publishing:
 
     def cut(self) -> None:
         for stream in self.streams.values():
-            stream.connection.cut()
+            if stream.connection is not None:
+                stream.connection.cut()

@@ -78,6 +78,8 @@ class RoomSession:
     tone             index of the participant's chord (0 to 63), drawn from `rng` unless given
     rng              source of all ids, SSRCs and draws; unseeded unless given
     media_host       address to which the UDP sockets are bound
+    media            False: nothing is sent or received but signaling, and nothing waits for real time; only over an
+                     in-memory transport (`open_transport=memory_opener(lobby)`), which the server knows by that
     """
 
     def __init__(
@@ -95,15 +97,19 @@ class RoomSession:
         workers: Workers | None = None,
         certificate: Certificate | None = None,
         open_transport: OpenTransport = open_websocket,
+        media: bool = True,
         request_timeout: float = REQUEST_TIMEOUT_SECS,
         keepalive_interval: float = KEEPALIVE_SECS,
         connect_timeout: float = CONNECT_TIMEOUT_SECS,
     ) -> None:
+        if not media and open_transport is open_websocket:
+            raise ClientStateError("media=False: expected an in-memory transport, got the WebSocket")
         self._rng = rng or Random(secrets.randbits(128))
         self.room_id = room_id
         self.participant_id = participant_id or str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         self.name = name or f"participant {self.participant_id[:8]}"
         self.tone = self._rng.randrange(TONES) if tone is None else tone
+        self._stream_ids = Random(self._rng.getrandbits(128))
         self.context = context
         if context is None and name is not None:
             self.context = json.dumps({"id": self.participant_id, "username": name}, ensure_ascii=False)
@@ -118,6 +124,7 @@ class RoomSession:
         self._workers = workers
         self._certificate = certificate
         self._open_transport = open_transport
+        self._media = media
         self._request_timeout = request_timeout
         self._keepalive_interval = keepalive_interval
         self._connect_timeout = connect_timeout
@@ -203,7 +210,7 @@ class RoomSession:
             on_event=self._on_event,
             on_closed=self._on_closed,
             request_timeout=self._request_timeout,
-            keepalive_interval=self._keepalive_interval,
+            keepalive_interval=self._keepalive_interval if self._media else None,
         )
         await janus.create()
         await joining.register(janus, self._handles, self._roster, self.room_id, self.context)
@@ -215,9 +222,10 @@ class RoomSession:
             cname=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             clock=asyncio.get_running_loop().time,
         )
-        mix = self._mix = MixConnection(f"{self.name}: MIX", settings, on_audio=self.heard.receive)
-        mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
-        await joining.join_mixer(janus, self._handles, mix, self.room_id, self.participant_id, settings.uuid())
+        if self._media:
+            self._mix = MixConnection(f"{self.name}: MIX", settings, on_audio=self.heard.receive)
+            self._mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
+        await joining.join_mixer(janus, self._handles, self._mix, self.room_id, self.participant_id, settings.uuid())
         self._joined = Joined(
             room_id=self.room_id,
             participant_id=self.participant_id,
@@ -228,6 +236,8 @@ class RoomSession:
             background=self._background,
             mix_handle=self._handles.mixer,
             mix_input=MixInput(functools.partial(self._say, asyncio.get_running_loop().time())),
+            media=self._media,
+            stream_ids=self._stream_ids,
         )
         self._publishing = Publishing(self._joined)
         self._subscribing = Subscribing(self._joined)
@@ -235,7 +245,8 @@ class RoomSession:
             raise ConnectionLost("connect", janus.close_code, reason_for(janus.close_code))
         self.status = "connected"
         self._emit(Connected())
-        await janus.trickle_completed(self._handles.mixer, name="MIX")
+        if self._media:
+            await janus.trickle_completed(self._handles.mixer, name="MIX")
 
     def _say(self, origin: float, block: TimedBlock) -> None:
         if self._mix is not None and self._mix.audio is not None:

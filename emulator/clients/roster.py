@@ -7,6 +7,7 @@ fault is told to `on_fault` and the rest goes on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -27,6 +28,9 @@ from emulator.clients.events import (
 )
 from emulator.wire import display as displays
 from emulator.wire.display import Display, DisplayError, StreamInfo
+
+# The clients of one process hear of the same display all at once.
+_decode = functools.lru_cache(maxsize=256)(displays.decode)
 
 Origin = Literal["local", "remote", "telephony_engine"]
 
@@ -266,7 +270,9 @@ class Roster:
         info = display.stream if display is not None else None
         if display is None or info is None or display.participant_id == self.participant_id:
             return
-        old = next((stream for stream in self.streams.values() if stream.id == info.id), None)
+        old = self.streams.get((display.participant_id, info.key))
+        if old is None or old.id != info.id:
+            old = next((stream for stream in self.streams.values() if stream.id == info.id), None)
         if old is not None:
             self._flags_changed(old, info)
 
@@ -322,7 +328,7 @@ class Roster:
             self._on_fault(f"{where}: expected display to be a string, got {text!r:.60} (T-16)")
             return None
         try:
-            return displays.decode(text)
+            return _decode(text)
         except DisplayError as error:
             self._on_fault(f"{where}: display: {error}")
             return None

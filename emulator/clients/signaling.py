@@ -61,7 +61,8 @@ class JanusClient:
     """One Janus session over one transport.
 
     `on_event(event)` is called for each broadcast, in the order of arrival; `on_closed(code)` once, when the connection
-    has ended, whoever ended it. Neither may block. `faults` keeps what the server sent against the protocol.
+    has ended, whoever ended it. Neither may block. `faults` keeps what the server sent against the protocol. With
+    `keepalive_interval` None there are no keepalives, for a connection that cannot fall silent.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class JanusClient:
         on_event: Callable[[PluginEvent], None],
         on_closed: Callable[[int], None],
         request_timeout: float = REQUEST_TIMEOUT_SECS,
-        keepalive_interval: float = KEEPALIVE_SECS,
+        keepalive_interval: float | None = KEEPALIVE_SECS,
     ) -> None:
         self.token = token
         self.session_id: int | None = None
@@ -101,7 +102,9 @@ class JanusClient:
         """R1. Keepalives run from here on. Raises SignalingError, as all requests do."""
         frame = await self._request("create", {"janus": "create"}, ("success",))
         self.session_id = new_id("create", frame)
-        self._keepalive = self._loop.create_task(self._keep_alive(), name="janus-keepalive")
+        if self._keepalive_interval is not None:
+            keeping = self._keep_alive(self._keepalive_interval)
+            self._keepalive = self._loop.create_task(keeping, name="janus-keepalive")
         return self.session_id
 
     async def attach(self, plugin: str, *, name: str = "") -> int:
@@ -212,11 +215,11 @@ class JanusClient:
         if self.close_code is not None:
             raise ConnectionLost(name, self.close_code, reason_for(self.close_code))
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, interval: float) -> None:
         """R20, every 5 s whatever happens to the answers (signaling.md 1.6)."""
         due = self._loop.time()
         while self.close_code is None:
-            due += self._keepalive_interval
+            due += interval
             await asyncio.sleep(due - self._loop.time())
             transaction = self._transaction()
             sent = self.keepalives.sent

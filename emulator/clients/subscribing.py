@@ -49,6 +49,7 @@ class Subscribing:
             video=video,
             decode=decode,
             workers=joined.workers,
+            media=joined.media,
         )
         try:
             await self._negotiate(subscription, stream.pub_id, name)
@@ -60,12 +61,14 @@ class Subscribing:
                 joined.background.spawn(janus.detach(handle_id, name=name), f"{name} detach")
             raise
         self.subscriptions[stream.participant_id, stream.key] = subscription
-        await janus.trickle_completed(handle_id, name=name)
+        if joined.media:
+            await janus.trickle_completed(handle_id, name=name)
         return subscription
 
     async def _negotiate(self, subscription: Subscription, pub_id: int, name: str) -> None:
         joined, janus = self._joined, self._joined.janus
-        subscription.connection.on_failed = lambda reason: joined.background.fault(f"{name}: {reason}")
+        if subscription.connection is not None:
+            subscription.connection.on_failed = lambda reason: joined.background.fault(f"{name}: {reason}")
         answer = await janus.message(
             subscription.handle_id,
             {
@@ -79,6 +82,8 @@ class Subscribing:
             name=f"{name} join",
             expect={"videoroom": "attached"},
         )
+        if not joined.media:
+            return  # no offer, so there is nothing to start
         if answer.jsep is None or answer.jsep.type != "offer":
             raise ProtocolViolation(
                 f"{name} join", f"expected an offer in the same frame (S-81), got {answer.jsep!r:.60}"
@@ -134,4 +139,5 @@ class Subscribing:
 
     def cut(self) -> None:
         for subscription in self.subscriptions.values():
-            subscription.connection.cut()
+            if subscription.connection is not None:
+                subscription.connection.cut()

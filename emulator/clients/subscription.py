@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emulator.clients.audio_reception import AudioReception
+from emulator.clients.errors import MediaError
 from emulator.clients.peer import MediaSettings, SubscriberConnection
 from emulator.clients.video_reception import DecodedFrame, Sighting, VideoReception
 from emulator.clients.workers import Workers
@@ -15,7 +16,7 @@ from emulator.media.rtp.assembler import Frame
 class ReceptionStatistics:
     """What came so far. Times are the loop's; rates of loss are the client's own counting.
 
-    `last_sighting` is the last decoded picture and what its card said.
+    Pictures are decoded while somebody looks; `frames_decoded` and `last_sighting` are as far as anybody did.
     """
 
     video_packets: int
@@ -34,7 +35,10 @@ class ReceptionStatistics:
 
 
 class Subscription:
-    """One subscribed stream. `audio` and `video` are what is asked to be relayed at present."""
+    """One subscribed stream. `audio` and `video` are what is asked to be relayed at present.
+
+    Without `media` there is no connection, and nothing ever comes.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Subscription:
         video: bool,
         decode: bool,
         workers: Workers,
+        media: bool = True,
     ) -> None:
         self.participant_id = participant_id
         self.key = key
@@ -56,15 +61,20 @@ class Subscription:
         self.heard = AudioReception()
         self.seen: VideoReception | None = None
         """What was seen; None until the offer said which codec to expect."""
-        self.connection = SubscriberConnection(
-            f"SUB({participant_id}/{key})", settings, on_audio=self.heard.receive, on_video=self._receive_video
-        )
+        self.connection: SubscriberConnection | None = None
+        if media:
+            name = f"SUB({participant_id}/{key})"
+            self.connection = SubscriberConnection(
+                name, settings, on_audio=self.heard.receive, on_video=self._receive_video
+            )
         self._decode = decode
         self._workers = workers
         self._clock = settings.clock
 
     def answer(self, offer: str) -> str:
         """Raises MediaError."""
+        if self.connection is None:
+            raise MediaError(f"SUB({self.participant_id}/{self.key}): without media there is nothing to answer with")
         text = self.connection.answer(offer)
         codec = self.connection.video_codec
         if codec is not None:
@@ -75,21 +85,24 @@ class Subscription:
 
     async def wait_connected(self, timeout: float = 10.0) -> None:
         """Until media can flow. Raises MediaError."""
-        await self.connection.wait_connected(timeout)
+        if self.connection is not None:
+            await self.connection.wait_connected(timeout)
 
     @property
     def frames(self) -> tuple[DecodedFrame, ...]:
-        """The last decoded pictures, oldest first; 8 at most."""
-        return () if self.seen is None else tuple(self.seen.pictures)
+        """The last pictures that were looked at, oldest first; 8 at most. The newest is that of this moment."""
+        return () if self.seen is None else self.seen.pictures
 
     @property
     def sightings(self) -> tuple[Sighting, ...]:
-        """What was seen in the last 1200 decoded pictures, oldest first."""
-        return () if self.seen is None else tuple(self.seen.sightings)
+        """What was seen in the last 1200 such pictures, oldest first."""
+        return () if self.seen is None else self.seen.sightings
 
     @property
     def statistics(self) -> ReceptionStatistics:
-        audio, video, seen = self.connection.audio, self.connection.video, self.seen
+        seen = self.seen
+        audio = None if self.connection is None else self.connection.audio
+        video = None if self.connection is None else self.connection.video
         return ReceptionStatistics(
             video_packets=0 if video is None else video.packets,
             video_lost=0 if video is None else video.lost,
@@ -100,7 +113,7 @@ class Subscription:
             keyframes_received=0 if seen is None else seen.keyframes_received,
             keyframe_requests=0 if video is None else video.keyframe_requests,
             last_video_at=None if seen is None else seen.last_received_at,
-            last_sighting=seen.sightings[-1] if seen is not None and seen.sightings else None,
+            last_sighting=None if seen is None else seen.last_sighting,
             audio_packets=0 if audio is None else audio.packets,
             audio_lost=0 if audio is None else audio.lost,
             last_audio_at=self.heard.last_received_at,
@@ -108,7 +121,8 @@ class Subscription:
 
     async def close(self) -> None:
         """Ends the connection; what was received stays to be asked for. Safe to call again."""
-        self.connection.close()
+        if self.connection is not None:
+            self.connection.close()
         if self.seen is not None:
             await self.seen.close()
 
@@ -117,5 +131,5 @@ class Subscription:
             self.seen.receive(frame, now)
 
     def _want_keyframe(self) -> None:
-        if self.connection.video is not None:
+        if self.connection is not None and self.connection.video is not None:
             self.connection.video.request_keyframe(self._clock())

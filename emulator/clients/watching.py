@@ -19,6 +19,8 @@ from emulator.clients.video_reception import Sighting
 from emulator.probes.tones import RATE, WINDOW, tones_in
 
 POLL_SECS = 0.02
+LOOK_SECS = 0.5
+"""Between two looks at pictures while their rate is measured; well below `video_reception.ATTENTION_SECS`."""
 LISTEN_SECS = 0.06
 """Between two looks at the sound: a window has 0.2 s."""
 LOOKED_AT_SECS = 0.3
@@ -80,7 +82,10 @@ async def frame_rate(
 ) -> float:
     """Decoded pictures per second over the next `over` seconds."""
     began = _now()
-    await asyncio.sleep(over + POLL_SECS)  # the last picture may still be with the decoder
+    while (left := began + over - _now()) > 0:
+        _since(find(), began)  # pictures are decoded one by one while somebody looks
+        await asyncio.sleep(min(left, LOOK_SECS))
+    await asyncio.sleep(POLL_SECS)  # the last picture may still be with the decoder
     subscription = find()
     came = [sighting for sighting in _since(subscription, began) if sighting.at <= began + over]
     rate = len(came) / over
@@ -162,6 +167,8 @@ def describe(subscription: Subscription | None, began: float) -> str:
         kinds = Counter(str(sighting) if sighting.reading is None else _who(sighting) for sighting in came)
         shown = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(4))
         return f"{len(came)} pictures came: {shown}; the last, at {came[-1].at - began:+.3f} s: {came[-1]}"
+    if connection is None:
+        return "no picture came; this client takes part without media"
     facts = [f"the connection is {connection.state.value}"]
     if connection.failure is not None:
         facts.append(connection.failure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from emulator.conference.legs import (
@@ -66,7 +65,6 @@ class Conference:
         socket: MediaSocket,
         loop: asyncio.AbstractEventLoop,
         rng: random.Random,
-        executor: Executor,
     ) -> None:
         self._account = account
         self._socket = socket
@@ -75,7 +73,7 @@ class Conference:
         self._publishers: dict[int, PublisherLeg] = {}
         self._subscribers: dict[int, SubscriberLeg] = {}
         self._mixers: dict[int, MixerLeg] = {}
-        self._mix = Mix(loop, executor, self._leg_talks)
+        self._mix = Mix(loop, self._leg_talks)
         self._talkers: Talkers[int] = Talkers()
 
     # -- publishers -----------------------------------------------------------------------------------------------

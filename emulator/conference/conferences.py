@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from emulator.conference.conference import Conference
@@ -26,15 +25,13 @@ class Conferences:
         self._rng = rng
         self._by_session: dict[tuple[str, str], Conference] = {}
         self._timer: asyncio.TimerHandle | None = None
-        # One thread for all mixes: they take turns, and a second one would only fight the loop for the lock.
-        self._mixing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mixer")
 
     def of(self, account: Account, session_id: str) -> Conference:
         """The conference of an active session."""
         key = (account.id, session_id)
         conference = self._by_session.get(key)
         if conference is None:
-            conference = Conference(account, socket=self._socket, loop=self._loop, rng=self._rng, executor=self._mixing)
+            conference = Conference(account, socket=self._socket, loop=self._loop, rng=self._rng)
             self._by_session[key] = conference
             if self._timer is None:
                 self._tick()
@@ -81,4 +78,3 @@ class Conferences:
         for conference in self._by_session.values():
             conference.close()
         self._by_session.clear()
-        self._mixing.shutdown(wait=True)

@@ -52,13 +52,25 @@ class Account:
         self.rng = rng
         self.log = EventLog(clock)
         self.records = Records()
+        self._connections = 0
+        # Tokens draw from a source of their own: how many were asked for must not change the ids of rooms and sessions.
+        self._token_rng = random.Random(rng.getrandbits(128))
 
     def now(self) -> datetime:
         return self.clock.now()
 
     def new_id(self) -> str:
         """A UUID v4 from the account's own generator."""
-        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+        return _uuid4(self.rng)
+
+    def new_token_id(self) -> str:
+        """The same for a token."""
+        return _uuid4(self._token_rng)
+
+    def new_connection(self) -> str:
+        """What tells the connections of this account apart, in its events, too: 1, 2, 3, ..."""
+        self._connections += 1
+        return str(self._connections)
 
     def _tell(self, event: Event) -> None:
         self.records.apply(self.log.append(event))
@@ -322,6 +334,10 @@ class Account:
         for participant in self.records.present(session):
             self._leave(participant, leave_reason)
         self._tell(h.SessionEnded(session.room_id, session.id, reason))
+
+
+def _uuid4(rng: random.Random) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
 def _check_settings(settings: RoomSettings) -> None:

@@ -130,6 +130,7 @@ class AudioBridge:
         entry.muted = boolean(body, "muted", default=entry.muted)
         data = {"audiobridge": "event", "room": self._session.room_id, "result": "ok"}
         if request.jsep is None:
+            entry.setup = entry.setup or not (entry.presence or self._session.media)
             self._session.answer(request, self, data)
             return
         if request.jsep.type != "offer":

@@ -56,7 +56,7 @@ class Gateway:
 
     def close_all(self) -> None:
         """The emulator stops: everybody is told with 1001."""
-        for session in tuple(self._lobby.sessions):
+        for session in sorted(self._lobby.sessions, key=lambda session: session.id):
             session.close(CLOSE_GOING_AWAY)
             session.end("lost")
 

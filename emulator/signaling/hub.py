@@ -49,14 +49,16 @@ class Hub:
     # -- broadcasts -----------------------------------------------------------------------------------------------
 
     def to_registers(self, data: dict[str, Any], *, but: Member | None = None) -> None:
+        data = {"room": self.room_id, **data}
         for session in self._in_order():
             if session is not but:
-                session.notify_register({"room": self.room_id, **data})
+                session.notify_register(data)
 
     def to_listeners(self, data: dict[str, Any], *, but: Member | None = None) -> None:
+        data = {"room": self.room_id, **data}
         for session in self._in_order():
             if session is not but:
-                session.notify_listener({"room": self.room_id, **data})
+                session.notify_listener(data)
 
     def _in_order(self) -> list[Member]:
         return sorted(self.sessions, key=lambda session: session.id)

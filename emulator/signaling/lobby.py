@@ -26,6 +26,7 @@ PLUGINS: dict[str, Callable[[SignalingSession, int, Conferences], Plugin]] = {
     VideoRoom.name: VideoRoom,
 }
 
+TEXTROOM = "janus.plugin.textroom"
 MAX_CACHED_GRANTS = 4096
 
 
@@ -43,11 +44,10 @@ class Lobby:
         self._scheduler = scheduler
         self._hubs: dict[tuple[str, str], Hub] = {}
         self._grants: dict[str, Grant] = {}
-        self._connections = 0
 
-    def open(self, room_id: str, wake: Callable[[], None]) -> SignalingSession:
+    def open(self, room_id: str, wake: Callable[[], None], *, media: bool = True) -> SignalingSession:
         """A new connection to `/{room_id}/janus`."""
-        session = SignalingSession(room_id, lobby=self, scheduler=self._scheduler, wake=wake)
+        session = SignalingSession(room_id, lobby=self, scheduler=self._scheduler, wake=wake, media=media)
         self.sessions.add(session)
         return session
 
@@ -60,12 +60,8 @@ class Lobby:
         """End every session that has been silent for longer than `idle_timeout` seconds (S-21)."""
         limit = self._scheduler.time() - idle_timeout
         for session in tuple(self.sessions):
-            if not session.over and session.last_heard < limit:
+            if session.media and not session.over and session.last_heard < limit:
                 session.time_out()
-
-    def new_connection(self) -> str:
-        self._connections += 1
-        return str(self._connections)
 
     def admit(self, token: str, room_id: str) -> Account:
         """The account a token opens this room of. Raises TokenRefused and its kin."""
@@ -86,7 +82,10 @@ class Lobby:
         make = PLUGINS.get(name)
         if make is None:
             known = ", ".join(sorted(PLUGINS))
-            raise JanusError(ErrorCode.PLUGIN_NOT_FOUND, f"No such plugin {name!r:.80}; this emulator has: {known}.")
+            hint = " Messages are not there yet: join without enableMessages." if name == TEXTROOM else ""
+            raise JanusError(
+                ErrorCode.PLUGIN_NOT_FOUND, f"No such plugin {name!r:.80}; this emulator has: {known}.{hint}"
+            )
         return make(session, handle_id, self.conferences)
 
     # -- hubs -----------------------------------------------------------------------------------------------------

@@ -72,8 +72,6 @@ class Door(Protocol):
     @property
     def ids(self) -> Ids: ...
 
-    def new_connection(self) -> str: ...
-
     def admit(self, token: str, room_id: str) -> Account: ...
 
     def make_plugin(self, name: str, session: SignalingSession, handle_id: int) -> Plugin: ...
@@ -84,13 +82,21 @@ class Door(Protocol):
 
 
 class SignalingSession:
-    """State of one client's connection. `wake` is called whenever the outbox got something."""
+    """State of one client's connection. `wake` is called whenever the outbox got something.
 
-    def __init__(self, room_id: str, *, lobby: Door, scheduler: Scheduler, wake: Callable[[], None]) -> None:
+    Without `media` nothing is negotiated: streams are announced as soon as they are configured, subscriptions are
+    answered without an offer, and nothing waits for real time (no held events, no idle timeout).
+    """
+
+    def __init__(
+        self, room_id: str, *, lobby: Door, scheduler: Scheduler, wake: Callable[[], None], media: bool = True
+    ) -> None:
         self.room_id = room_id
         self.lobby = lobby
+        self.media = media
         self.id = 0
-        self.connection = lobby.new_connection()
+        self.connection = ""
+        """Tells the connections of an account apart; given with the first token."""
         self.account: Account | None = None
         self.hub: Hub | None = None
         self.participant_id: str | None = None
@@ -160,7 +166,7 @@ class SignalingSession:
         self.answer(request, plugin, data)
 
     def _fault(self, code: int, reason: str) -> None:
-        who = self.participant_id or f"connection {self.connection}"
+        who = self.participant_id or f"connection {self.connection or 'without a good token'}"
         log.warning("refused %s in room %s: %d %s", who, self.room_id, code, reason)
 
     def _refused(self, refusal: Refused) -> None:
@@ -188,7 +194,10 @@ class SignalingSession:
             case "attach":
                 self._attach(request)
             case "message":
-                self._plugin(request).message(request)
+                plugin = self._plugin(request)
+                if request.jsep is not None and not self.media:
+                    raise JanusError(ErrorCode.INVALID_SDP, "This connection carries no media: send no jsep.")
+                plugin.message(request)
             case "trickle":
                 # All our candidates are in the SDP and the client's checks teach us its address (S-32 to S-35), so a
                 # trickle is acknowledged whatever it holds, also after `detach` (S-116).
@@ -221,7 +230,8 @@ class SignalingSession:
             raise Refused(404, f"There is no room with the id {self.room_id!r}.", rule="R-39")
         if self.expelled:
             raise Refused(403, "This participant has been removed from the session.", rule="S-96")
-        self.account = account
+        if self.account is None:
+            self.account, self.connection = account, account.new_connection()
 
     def _create(self, request: Request) -> None:
         if self.id != 0:
@@ -294,6 +304,8 @@ class SignalingSession:
 
     def hold_events(self) -> None:
         """Called with a join reply on REG or LST: events wait for a moment (rule 7)."""
+        if not self.media:
+            return  # our own clients read each reply before the next frame, and here nothing waits for real time
         if self._hold_timer is not None:
             self._hold_timer.cancel()
         self._hold_timer = self._scheduler.call_later(HOLD_AFTER_JOIN_SECS, self._release)

@@ -149,14 +149,19 @@ class VideoRoom:
                 raise PluginError(ERROR_INVALID_ELEMENT, "The display names another stream than this handle's.")
         data: dict[str, Any] = {"videoroom": "event", "room": self._session.room_id, "configured": "ok"}
         jsep: Jsep | None = None
+        up = flags is not None and not self._offered and not self._session.media
         if request.jsep is not None:
             jsep = self._publish(feed, request.jsep, text, bitrate)
             data |= {"audio_codec": feed.audio_codec, "video_codec": feed.video_codec}
+        elif up:
+            self._offer_stream(feed, text)
         elif bitrate is not None and self._conference is not None:
             self._conference.set_bitrate(feed.stream_id, bitrate)
         feed.display = text
         self._session.answer(request, self, data, jsep)
-        if flags is not None and self._offered:
+        if up:  # there is no connection to wait for
+            self._account().announce_stream(feed.participant_id, feed.stream_id)
+        elif flags is not None and self._offered:
             if jsep is None:
                 self._change_flags(feed, flags)
             hub = self._session.lobby.enter(self._session)
@@ -180,9 +185,23 @@ class VideoRoom:
         if self._offered:
             raise PluginError(ERROR_INVALID_REQUEST, "Renegotiation of a publisher is not supported.")
         account = self._account()
+        self._offer_stream(feed, display_text)
+        try:
+            session_id = account.participant(feed.participant_id).session_id
+            self._conference = self._conferences.of(account, session_id)
+            published = self._conference.open_publisher(
+                self._handle_id, feed.participant_id, feed.stream_id, jsep.sdp, bitrate=bitrate or DEFAULT_BITRATE
+            )
+        except (SdpError, MediaError) as error:
+            self._withdraw(account, feed)
+            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}") from error
+        feed.audio_codec, feed.video_codec = published.audio_codec, published.video_codec
+        return Jsep("answer", published.answer)
+
+    def _offer_stream(self, feed: FeedEntry, display_text: str) -> None:
         info = displays.decode(display_text).stream
         try:
-            stream = account.offer_stream(
+            self._account().offer_stream(
                 feed.participant_id,
                 connection=self._session.connection,
                 stream_id=feed.stream_id,
@@ -192,21 +211,11 @@ class VideoRoom:
             )
         except DomainError as error:
             raise PluginError(ERROR_ID_EXISTS, str(error)) from error
-        try:
-            session_id = account.participant(feed.participant_id).session_id
-            self._conference = self._conferences.of(account, session_id)
-            published = self._conference.open_publisher(
-                self._handle_id, feed.participant_id, stream.id, jsep.sdp, bitrate=bitrate or DEFAULT_BITRATE
-            )
-        except (SdpError, MediaError) as error:
-            self._withdraw(account, feed)
-            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}") from error
         self._offered = True
-        feed.audio_codec, feed.video_codec = published.audio_codec, published.video_codec
-        return Jsep("answer", published.answer)
 
     def _withdraw(self, account: Account, feed: FeedEntry) -> None:
         """Take back what a refused offer had begun; the handle stays joined and may offer again."""
+        self._offered = False
         account.unpublish(feed.participant_id, feed.stream_id)
         hub = self._session.lobby.enter(self._session)
         hub.feeds[feed.id] = feed
@@ -223,18 +232,8 @@ class VideoRoom:
         feed = hub.feeds.get(number)
         if feed is None or not feed.announced:
             raise PluginError(ERROR_NO_SUCH_FEED, f"No such feed ({number}).", rule="S-89")
-        account = self._account()
-        conference = self._conferences.of(account, account.participant(feed.participant_id).session_id)
-        try:
-            offer = conference.open_subscriber(
-                self._handle_id,
-                feed.stream_id,
-                audio=boolean(body, "audio", default=True),
-                video=boolean(body, "video", default=True),
-            )
-        except MediaError as error:
-            raise PluginError(ERROR_NO_SUCH_FEED, str(error)) from error
-        self._conference = conference
+        audio, video = (boolean(body, kind, default=True) for kind in ("audio", "video"))
+        jsep = Jsep("offer", self._subscribe(feed, audio=audio, video=video)) if self._session.media else None
         self._role = "subscriber"
         self._subscribed_to = feed.id
         data = {
@@ -243,7 +242,17 @@ class VideoRoom:
             "id": feed.id,
             "display": feed.display,
         }
-        self._session.answer(request, self, data, Jsep("offer", offer))
+        self._session.answer(request, self, data, jsep)
+
+    def _subscribe(self, feed: FeedEntry, *, audio: bool, video: bool) -> str:
+        account = self._account()
+        conference = self._conferences.of(account, account.participant(feed.participant_id).session_id)
+        try:
+            offer = conference.open_subscriber(self._handle_id, feed.stream_id, audio=audio, video=video)
+        except MediaError as error:
+            raise PluginError(ERROR_NO_SUCH_FEED, str(error)) from error
+        self._conference = conference
+        return offer
 
     def _start(self, request: Request) -> None:
         if request.jsep is None or request.jsep.type != "answer":

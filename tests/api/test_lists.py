@@ -56,7 +56,7 @@ async def test_walking_all_pages_gives_everything_once_newest_first(api: Served)
     made = []
     for _ in range(7):
         made.append((await api.room())["id"])
-        api.world.clock.advance(timedelta(seconds=1))
+        api.world.clock.jump(timedelta(seconds=1))
     walked: list[str] = []
     for number in range(1, 5):
         answer = await api.get(f"/rooms?page[number]={number}&page[size]=2")
@@ -100,9 +100,9 @@ async def test_dates_compare_the_utc_day_inclusively(api: Served) -> None:
     """R-50."""
     clock = api.world.clock
     midnight = (clock.freeze() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    clock.advance(midnight - clock.now() - timedelta(microseconds=1))
+    clock.jump(midnight - clock.now() - timedelta(microseconds=1))
     last_of_day = await api.room(unique_name="last")
-    clock.advance(timedelta(microseconds=1))
+    clock.jump(timedelta(microseconds=1))
     first_of_day = await api.room(unique_name="first")
     before, day = (midnight - timedelta(days=1)).date(), midnight.date()
     both = [first_of_day, last_of_day]

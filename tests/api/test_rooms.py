@@ -162,7 +162,7 @@ async def test_deleted_rooms_name_and_old_names_are_free(api: Served) -> None:
 async def test_patch_changes_only_what_was_sent_and_moves_updated_at(api: Served) -> None:
     """R-34; `created_at` never changes (R-5)."""
     room = await api.room(**FULL)
-    api.world.clock.advance(timedelta(seconds=5))
+    api.world.clock.jump(timedelta(seconds=5))
     patched = (await api.patch(f"/rooms/{room['id']}", {"max_participants": 3})).data
     assert patched["updated_at"] > room["updated_at"]
     assert patched == {**room, "max_participants": 3, "updated_at": patched["updated_at"]}

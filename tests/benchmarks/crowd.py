@@ -19,7 +19,6 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from random import Random
 from types import FrameType
 
@@ -41,11 +40,12 @@ DEEPEST = 25
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`views` is how many talkers each watcher subscribes to."""
+    """`views` is how many talkers each watcher subscribes to, `loop` the seconds after which cards repeat (0: no)."""
 
     talkers: int
     watchers: int
     views: int
+    loop: float
 
 
 # -- the participants ---------------------------------------------------------------------------------------------
@@ -104,7 +104,8 @@ class Crowd:
             async def talk(number: int) -> RoomClient:
                 async with limit:
                     client = await join(f"talker {number}", number)
-                    await client.publish("self")
+                    card = {"source": "test_card", "loop": size.loop} if size.loop else "test_card"
+                    await client.publish("self", video=card)
                     return client
 
             async def watch(number: int) -> RoomClient:
@@ -112,7 +113,7 @@ class Crowd:
                     client = await join(f"watcher {number}", size.talkers + number)
                     for view in range(size.views):
                         talker = self.talkers[(number + view * 7) % len(self.talkers)]
-                        await client.subscribe(talker)
+                        await client.subscribe(talker, audio=False)  # as people do: they have it in the mix
                     return client
 
             self.talkers = list(await asyncio.gather(*map(talk, range(size.talkers))))
@@ -261,6 +262,7 @@ async def run_other(size: Size, seconds: float) -> Outcome:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.benchmarks.crowd", "--act", where, "--seconds", str(seconds)),
             *("--talkers", str(size.talkers), "--watchers", str(size.watchers), "--views", str(size.views)),
+            *("--loop", str(size.loop)),
             stdout=asyncio.subprocess.PIPE,
         )
         assert child.stdout is not None
@@ -435,11 +437,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--talkers", type=int, default=20)
     parser.add_argument("--watchers", type=int, default=20)
     parser.add_argument("--views", type=int, default=3, help="streams each watcher subscribes to (default 3)")
+    parser.add_argument("--loop", type=float, default=5.0, help="seconds after which cards repeat; 0 draws each anew")
     parser.add_argument("--clients", nargs="+", choices=list(RUNS), default=list(RUNS))
     parser.add_argument("--profile", type=float, metavar="SECONDS", help="only show where the loop's time goes")
     parser.add_argument("--act", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    size = Size(options.talkers, options.watchers, options.views)
+    size = Size(options.talkers, options.watchers, options.views, options.loop)
     if options.act:
         asyncio.run(act(options.act, size, options.seconds))
         return 0

@@ -105,7 +105,7 @@ async def test_unmodified_sdk_meets_the_scenario_and_the_python_sdk_lists_them(
     for participant_id in people.values():
         await watcher.wait_event("stream_published", participant_id, "self")
     videos = {participant_id: await watcher.subscribe(participant_id) for participant_id in people.values()}
-    await asyncio.gather(*(watcher.wait_decoded_frames(video, 60, 15) for video in videos.values()))
+    await asyncio.gather(*(watcher.wait_decoded_frames(video, 60, 40) for video in videos.values()))
     for participant_id, video in videos.items():
         first = await watcher.wait_card(video)
         later = await watcher.wait_card(video, after=first.frame)

@@ -82,6 +82,7 @@ class Peers:
         pc = self.new()
         data = await answer_offer(client, handle, reply["jsep"], pc)
         assert data["started"] == "ok"
+        await connected(pc)
         return pc, handle, reply["jsep"]["sdp"]
 
     async def close(self) -> None:

@@ -63,6 +63,16 @@ class VideoSource(Protocol):
 
 
 @runtime_checkable
+class LoopingVideoSource(VideoSource, Protocol):
+    """One whose pictures repeat: they are encoded once, and cost nothing from then on."""
+
+    @property
+    def loop(self) -> int:
+        """After how many pictures; the first of them is a keyframe."""
+        ...
+
+
+@runtime_checkable
 class AudioSource(Protocol):
     """Sound in blocks of 20 ms: 960 samples, 48 kHz, one channel. One that repeats is hashable."""
 

@@ -12,7 +12,7 @@ from emulator.clients.sources.base import AudioSource, Identity, VideoCodec, Vid
 from emulator.clients.sources.black import BlackSource
 from emulator.clients.sources.silence import SilenceSource
 from emulator.clients.sources.speech import SpeechSource
-from emulator.clients.sources.test_card import DEFAULT_FORMAT, TestCardSource
+from emulator.clients.sources.test_card import DEFAULT_FORMAT, LoopingCardSource, TestCardSource
 from emulator.clients.sources.tone import ToneSource
 from emulator.probes.errors import ProbeError
 
@@ -24,12 +24,13 @@ SourceT = TypeVar("SourceT")
 
 _SIZE = re.compile(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})")
 _BITS_PER_PIXEL = 0.1
+LOOP_SECS = (1, 60)
 _MAX_BITRATE = 500_000
 """Unless asked for more: what the SDK lets a publisher send (R13)."""
 
 
 def _test_card(identity: Identity, options: dict[str, Any]) -> VideoSource:
-    """size (`640x360`), fps (1 to 60), bitrate (bit/s), codec (`VP8` or `H264`)."""
+    """size (`640x360`), fps (1 to 60), bitrate (bit/s), codec (`VP8` or `H264`), loop (seconds; for crowds)."""
     form = DEFAULT_FORMAT
     if "size" in options:
         width, height = _size(options.pop("size"))
@@ -40,8 +41,11 @@ def _test_card(identity: Identity, options: dict[str, Any]) -> VideoSource:
     bitrate = min(_MAX_BITRATE, max(DEFAULT_FORMAT.bitrate, fair))
     if "bitrate" in options:
         bitrate = round(_number("bitrate", options.pop("bitrate"), 20_000, 20_000_000))
-    form = replace(form, bitrate=bitrate, codec=_codec(options.pop("codec", "VP8")))
-    return TestCardSource(identity, _even(form))
+    form = _even(replace(form, bitrate=bitrate, codec=_codec(options.pop("codec", "VP8"))))
+    if "loop" in options:
+        seconds = _number("loop", options.pop("loop"), *LOOP_SECS)
+        return LoopingCardSource(identity, form, loop=max(1, round(seconds * form.fps)))
+    return TestCardSource(identity, form)
 
 
 def _black(_identity: Identity, options: dict[str, Any]) -> VideoSource:

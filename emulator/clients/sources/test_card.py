@@ -33,3 +33,15 @@ class TestCardSource:
             return to_av_frame(card.draw(number), round(number * 90_000 / form.fps), base)
 
         return paint
+
+
+@dataclass(frozen=True, slots=True)
+class LoopingCardSource(TestCardSource):
+    """A card whose frame numbers begin again after `loop` pictures, and whenever a keyframe is asked for.
+
+    For crowds: drawing and encoding is most of what a synthetic participant costs.
+    """
+
+    __test__ = False
+
+    loop: int = 75

@@ -1,4 +1,4 @@
-"""Opus at 48 kHz mono through PyAV's libopus, one packet in, one block of samples out (RFC 6716, RFC 7587).
+"""Opus at 48 kHz mono through libopus, one packet in, one block of samples out (RFC 6716, RFC 7587).
 
 Choices, measured on the machine of media.md with tones, a chirp and speech-like signals:
 
@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import av
-import av.error
 import numpy as np
 from numpy.typing import NDArray
+
+from emulator.media.audio.libopus import Decoder, Encoder, LibopusError
 
 Samples: TypeAlias = NDArray[np.float32]
 
@@ -118,14 +118,10 @@ def _count(payload: bytes, frame: int) -> int:
 
 
 class OpusDecoder:
-    """One stream's decoder: any Opus packet, mono or stereo, of any duration, to mono float samples in -1..1."""
+    """One stream's decoder: any Opus packet, mono or stereo, of any duration, to mono float samples around -1..1."""
 
     def __init__(self) -> None:
-        context = av.CodecContext.create("libopus", "r")
-        assert isinstance(context, av.AudioCodecContext)
-        context.sample_rate = SAMPLE_RATE
-        context.layout = "mono"
-        self._context = context
+        self._decoder = Decoder()
         self._toc = 0xF8  # until a packet came: CELT, fullband, 20 ms, mono
 
     def decode(self, payload: bytes) -> Samples:
@@ -146,16 +142,11 @@ class OpusDecoder:
 
     def _decode(self, payload: bytes) -> Samples:
         if not payload:
-            raise OpusError("Opus packet: expected at least one byte, got none")  # and PyAV takes it for the end
+            raise OpusError("Opus packet: expected at least one byte, got none")  # libopus would conceal
         try:
-            frames = self._context.decode(av.Packet(payload))
-        except av.error.FFmpegError as refused:
-            raise OpusError(f"libopus refused a packet of {len(payload)} bytes: {refused}") from refused
-        if len(frames) != 1:
-            raise OpusError(f"libopus made {len(frames)} frames of one packet")
-        frame = frames[0]
-        pcm = np.frombuffer(bytes(frame.planes[0]), dtype=np.int16, count=frame.samples)
-        return np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
+            return self._decoder.decode(payload)
+        except LibopusError as refused:
+            raise OpusError(str(refused)) from refused
 
 
 def _lost_toc(toc: int, *, ten_ms: bool) -> int:
@@ -174,17 +165,7 @@ class OpusEncoder:
     """One stream's encoder: 960 mono float samples in, one 20 ms packet out."""
 
     def __init__(self, *, bitrate: int = BITRATE, complexity: int = COMPLEXITY) -> None:
-        context = av.CodecContext.create("libopus", "w")
-        assert isinstance(context, av.AudioCodecContext)
-        context.sample_rate = SAMPLE_RATE
-        context.layout = "mono"
-        context.format = "flt"
-        context.bit_rate = bitrate
-        context.options = {"application": "lowdelay", "compression_level": str(complexity), "frame_duration": "20"}
-        self._context = context
-        self._frame = av.AudioFrame(format="flt", layout="mono", samples=FRAME)
-        self._frame.sample_rate = SAMPLE_RATE
-        self._next = 0
+        self._encoder = Encoder(bitrate=bitrate, complexity=complexity)
         self._silent = 0
         self._last = b""
 
@@ -201,11 +182,5 @@ class OpusEncoder:
             self._silent += 1
             if self._silent > _QUIET_RUN and len(self._last) <= 3:
                 return self._last
-        self._frame.planes[0].update(samples.astype(np.float32, copy=False).tobytes())
-        self._frame.pts = self._next
-        self._next += FRAME
-        packets = self._context.encode(self._frame)
-        if len(packets) != 1:
-            raise OpusError(f"libopus made {len(packets)} packets of one frame")
-        self._last = bytes(packets[0])
+        self._last = self._encoder.encode(samples)
         return self._last

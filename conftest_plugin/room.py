@@ -1,0 +1,41 @@
+"""A room as tests hold it, and whatever else they may name a room by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room when it was made. `data` is the whole resource as REST tells it."""
+
+    id: str
+    unique_name: str | None
+    max_participants: int
+    enable_recording: bool
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Room:
+        return cls(data["id"], data.get("unique_name"), data["max_participants"], data["enable_recording"], data)
+
+
+class HasId(Protocol):
+    """A room of the vendor's SDK has this much."""
+
+    @property
+    def id(self) -> str | None: ...
+
+
+AnyRoom = HasId | str
+"""A `Room`, the SDK's room, or an id."""
+
+
+def room_id_of(room: AnyRoom) -> str:
+    """Raises TypeError for what names no room."""
+    found = room if isinstance(room, str) else getattr(room, "id", None)
+    if not isinstance(found, str) or not found:
+        raise TypeError(f"expected a room or its id, got {room!r:.100}")
+    return found

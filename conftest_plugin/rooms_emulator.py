@@ -1,0 +1,135 @@
+"""What the fixtures hand to a test: its own account on the running emulator, blocking or to be awaited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conftest_plugin import scenarios
+from conftest_plugin.participants import AsyncParticipant, Participant
+from conftest_plugin.room import AnyRoom, Room
+from conftest_plugin.scenarios import AnyScenario
+from conftest_plugin.server import EmulatorServer
+from conftest_plugin.tenant import Publish, Subscribe, Tenant
+from emulator.clients.sources.registry import AudioSpec, VideoSpec
+from emulator.scenario.report import Report
+
+REST_SECS = 30.0
+JOIN_SECS = 60.0
+SCENARIO_SECS = 60.0
+
+
+class Account:
+    """Where the emulator is, and who we are there."""
+
+    def __init__(self, server: EmulatorServer, tenant: Tenant) -> None:
+        self._thread = server.thread
+        self._tenant = tenant
+        self.rest_url = server.rest_url
+        """With `/v2`."""
+        self.ws_url = server.ws_url
+        """Without the `/{room_id}/janus` that a client appends."""
+        self.admin_url = server.admin_url
+        self.api_key = tenant.api_key
+        self.webhook_public_key = server.webhook_public_key
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that the vendor's SDKs read, for `monkeypatch.setenv` or a subprocess."""
+        return {
+            "TELNYX_BASE_URL": self.rest_url,
+            "TELNYX_API_KEY": self.api_key,
+            "TELNYX_PUBLIC_KEY": self.webhook_public_key,
+        }
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.rest_url} {self.api_key}>"
+
+
+class RoomsEmulator(Account):
+    """Every method blocks until it is done, or raises CallTimeout after a while."""
+
+    def create_room(self, **fields: Any) -> Room:
+        """`fields` as REST has them: unique_name, max_participants, ... Raises RequestRefused."""
+        __tracebackhide__ = True
+        return self._thread.wait(self._tenant.create_room(fields), patience=REST_SECS, what="create_room()")
+
+    def token(self, room: AnyRoom, *, ttl_secs: int | None = None) -> str:
+        """A client token for the room, 600 s unless said otherwise. Raises RequestRefused."""
+        __tracebackhide__ = True
+        return self._thread.wait(self._tenant.token(room, ttl_secs), patience=REST_SECS, what="token()")
+
+    def participant(
+        self,
+        room: AnyRoom,
+        name: str,
+        *,
+        publish: Publish = None,
+        subscribe: Subscribe = None,
+        video: VideoSpec = "test_card",
+        audio: AudioSpec = "tone",
+        **options: Any,
+    ) -> Participant:
+        """Somebody who has joined, and leaves when the test is over. Each has a test card and a tone of its own.
+
+        `publish`: a stream key (True: `self`), of `video` and `audio`; media may still be coming up on return.
+        `subscribe="all"`: watches whatever the others publish, now or later. `options` are those of `RoomClient`:
+        participant_id, context, token, tone, ... Raises RequestRefused, ClientError.
+        """
+        __tracebackhide__ = True
+        joining = self._tenant.participant(
+            room, name, publish=publish, subscribe=subscribe, video=video, audio=audio, **options
+        )
+        client = self._thread.wait(joining, patience=JOIN_SECS, what=f"participant {name}")
+        return Participant(client, self._thread)
+
+    def scenario(self, source: AnyScenario, *, timeout: float = SCENARIO_SECS, check: bool = True) -> Report:
+        """Run a scenario (a path, a shipped one's name, YAML text or a dict) in this account, to its end.
+
+        Raises AssertionError if anything was not as expected, unless `check` is False; ScenarioError if it cannot be
+        run; CallTimeout after `timeout` seconds.
+        """
+        __tracebackhide__ = True
+        playing = self._tenant.scenario(scenarios.read(source))
+        report = self._thread.wait(playing, patience=timeout, what="scenario()")
+        return scenarios.check(report) if check else report
+
+
+class AsyncRoomsEmulator(Account):
+    """Every method is awaited, in any event loop; see `RoomsEmulator` for what each does."""
+
+    async def create_room(self, **fields: Any) -> Room:
+        """`fields` as REST has them: unique_name, max_participants, ... Raises RequestRefused."""
+        __tracebackhide__ = True
+        work = self._tenant.create_room(fields)
+        return await self._thread.wait_async(work, patience=REST_SECS, what="create_room()")
+
+    async def token(self, room: AnyRoom, *, ttl_secs: int | None = None) -> str:
+        """A client token for the room, 600 s unless said otherwise. Raises RequestRefused."""
+        __tracebackhide__ = True
+        return await self._thread.wait_async(self._tenant.token(room, ttl_secs), patience=REST_SECS, what="token()")
+
+    async def participant(
+        self,
+        room: AnyRoom,
+        name: str,
+        *,
+        publish: Publish = None,
+        subscribe: Subscribe = None,
+        video: VideoSpec = "test_card",
+        audio: AudioSpec = "tone",
+        **options: Any,
+    ) -> AsyncParticipant:
+        """As `RoomsEmulator.participant`, with awaitable methods."""
+        __tracebackhide__ = True
+        joining = self._tenant.participant(
+            room, name, publish=publish, subscribe=subscribe, video=video, audio=audio, **options
+        )
+        client = await self._thread.wait_async(joining, patience=JOIN_SECS, what=f"participant {name}")
+        return AsyncParticipant(client, self._thread)
+
+    async def scenario(self, source: AnyScenario, *, timeout: float = SCENARIO_SECS, check: bool = True) -> Report:
+        """As `RoomsEmulator.scenario`."""
+        __tracebackhide__ = True
+        playing = self._tenant.scenario(scenarios.read(source))
+        report = await self._thread.wait_async(playing, patience=timeout, what="scenario()")
+        return scenarios.check(report) if check else report

@@ -1,0 +1,39 @@
+"""A scenario in whichever form a test has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulator.scenario import loader, runner
+from emulator.scenario.report import Report
+from emulator.scenario.schema import Scenario
+
+AnyScenario = Path | str | Mapping[str, Any]
+"""A file, the name of a shipped scenario, YAML text (which has more than one line), or the same as a dict."""
+
+
+def read(source: AnyScenario) -> Scenario:
+    """Raises ScenarioUnreadable, ScenarioInvalid, and TypeError for what is none of these forms."""
+    match source:
+        case Path():
+            return runner.load(source)
+        case str():
+            return loader.loads(source) if "\n" in source else runner.load(source)
+        case Mapping():
+            # JSON is YAML of which nothing depends on the version: a text stays a text.
+            try:
+                return loader.loads(json.dumps(source, ensure_ascii=False, indent=1), name="<dict>")
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"a scenario as a dict holds what JSON can hold: {error}") from error
+    raise TypeError(f"expected a scenario as a path, a text or a dict, got {type(source).__name__}")
+
+
+def check(report: Report) -> Report:
+    """Raises AssertionError that lists what was not as expected."""
+    __tracebackhide__ = True
+    if not report.ok:
+        raise AssertionError(report.describe())
+    return report

@@ -1,0 +1,247 @@
+"""The plugin in test runs of others: pytest within pytest."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import pytest
+
+# Imported here, and so not once more by each inner run: numpy cannot be loaded twice.
+import emulator.scenario.room_client  # noqa: F401 - as above
+
+pytest_plugins = "pytester"
+
+INI = """
+[pytest]
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
+addopts = -p no:cacheprovider -p no:faker -p no:hypothesispytest -p no:xdist
+"""
+
+SYNC = """
+    def test_sync(rooms_emulator):
+        room = rooms_emulator.create_room(unique_name="lunch")
+        alice = rooms_emulator.participant(room, "alice", publish="self")
+        bob = rooms_emulator.participant(room, "bob", subscribe="all")
+        bob.sees(alice)
+        bob.hears(alice)
+"""
+ASYNC = """
+    import pytest
+
+    {mark}
+    async def test_async(rooms_emulator_async):
+        room = await rooms_emulator_async.create_room(unique_name="lunch")
+        alice = await rooms_emulator_async.participant(room, "alice", publish="self")
+        bob = await rooms_emulator_async.participant(room, "bob", subscribe="all")
+        await bob.sees(alice)
+        await bob.hears(alice)
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Somebody's tests, in which warnings are errors."""
+    pytester.makefile(".ini", pytest=INI)
+    return pytester
+
+
+@pytest.mark.parametrize(
+    ("mode", "mark"),
+    [
+        ("auto", ""),
+        ("strict", "@pytest.mark.asyncio"),
+        ("strict", "@pytest.mark.asyncio(loop_scope='session')"),
+        ("strict", "@pytest.mark.anyio"),
+    ],
+)
+def test_sync_and_async_tests_run_side_by_side(project: pytest.Pytester, mode: str, mark: str) -> None:
+    project.makepyfile(
+        test_it=textwrap.dedent(SYNC) + textwrap.dedent(ASYNC.format(mark=mark)),
+        conftest="import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n",
+    )
+    project.runpytest_inprocess(f"--asyncio-mode={mode}").assert_outcomes(passed=2)
+
+
+def test_run_shares_one_emulator_and_each_test_has_an_account_of_its_own(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import pytest
+
+        seen = set()
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(rooms_emulator, rooms_emulator_server, number):
+            rooms_emulator.create_room(unique_name="the same in each")
+            seen.add((rooms_emulator.api_key, rooms_emulator_server.rest_url))
+
+        def test_after():
+            keys, urls = zip(*seen)
+            assert len(set(keys)) == 3
+            assert len(set(urls)) == 1
+    """)
+    project.runpytest_inprocess().assert_outcomes(passed=4)
+
+
+def test_emulator_is_not_started_for_tests_that_do_not_ask_for_it(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import sys
+        import threading
+
+        def test_it():
+            assert "rooms-emulator" not in {thread.name for thread in threading.enumerate()}
+            assert not {"emulator", "aiohttp", "av", "numpy"} & set(sys.modules)
+    """)
+    project.makefile(".ini", pytest=INI.replace("asyncio_default", "# asyncio_default"))
+    project.runpytest_subprocess("-pno:asyncio", "-pno:anyio").assert_outcomes(passed=1)
+
+
+def test_failed_expectation_is_shown_at_the_line_of_the_test(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import pytest
+
+        def test_sync(rooms_emulator):
+            room = rooms_emulator.create_room()
+            rooms_emulator.participant(room, "alice").sees("nobody", within=0)
+
+        @pytest.mark.asyncio
+        async def test_async(rooms_emulator_async):
+            room = await rooms_emulator_async.create_room()
+            await (await rooms_emulator_async.participant(room, "bob")).sees("nobody", within=0)
+
+        def test_after(rooms_emulator):
+            rooms_emulator.create_room()
+    """)
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.fnmatch_lines([
+        ">*alice*sees*within=0*",
+        "E*AssertionError: expected alice to see the card of nobody/self within 0 s*",
+        ">*bob*sees*within=0*",
+        "E*AssertionError: expected bob to see the card of nobody/self within 0 s*",
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("*loop_thread.py*")
+    result.stdout.no_fnmatch_line("*watching.py*")
+
+
+def test_errors_of_the_emulators_thread_are_shown_with_their_frames(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        def test_it(rooms_emulator):
+            rooms_emulator.participant(rooms_emulator.create_room(), "alice").unpublish("nothing")
+    """)
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*room_session.py:*", "E*ClientStateError: no stream 'nothing' is published*"])
+    result.stdout.no_fnmatch_line("*loop_thread.py*")
+
+
+def test_what_goes_wrong_at_the_end_is_an_error_of_that_test_alone(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from emulator.clients.room_client import RoomClient
+
+        async def fail(client):
+            raise RuntimeError("the door is locked")
+
+        def test_it(rooms_emulator):
+            alice = rooms_emulator.participant(rooms_emulator.create_room(), "alice")
+            alice._client.leave = lambda: fail(alice._client)
+
+        def test_after(rooms_emulator):
+            rooms_emulator.participant(rooms_emulator.create_room(), "bob")
+    """.replace(", monkeypatch_later", "")
+    )
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_it*", "E*RuntimeError: the door is locked"])
+
+
+def test_what_participants_noticed_is_a_warning(project: pytest.Pytester) -> None:
+    project.makefile(".ini", pytest=INI.replace("error", "default"))
+    project.makepyfile("""
+        def test_it(rooms_emulator):
+            alice = rooms_emulator.participant(rooms_emulator.create_room(), "alice")
+            alice._client._background.fault("the server spoke Latin")
+    """)
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*RoomsEmulatorWarning: alice: the server spoke Latin"])
+
+
+def test_settings_can_be_overridden(project: pytest.Pytester) -> None:
+    project.makeconftest("""
+        import pytest
+        from emulator.config import Config
+
+        @pytest.fixture(scope="session")
+        def rooms_emulator_config():
+            return Config(port=0, host="127.0.0.2")
+    """)
+    project.makepyfile("""
+        def test_it(rooms_emulator):
+            assert rooms_emulator.rest_url.startswith("http://127.0.0.2:")
+            rooms_emulator.participant(rooms_emulator.create_room(), "alice", media_host="127.0.0.2")
+    """)
+    project.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_setting_that_cannot_work_is_named(project: pytest.Pytester) -> None:
+    project.makeconftest("""
+        import pytest
+        from emulator.config import Config
+
+        @pytest.fixture(scope="session")
+        def rooms_emulator_config():
+            return Config(port=0, api_keys=("KEY_one",))
+    """)
+    project.makepyfile("def test_it(rooms_emulator): pass")
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E*ConfigError: api_keys: expected none*"])
+
+
+def test_each_worker_of_xdist_has_an_emulator_of_its_own(project: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    project.makefile(".ini", pytest=INI.replace(" -p no:xdist", ""))
+    project.makepyfile("""
+        import os
+        import pathlib
+        import pytest
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(rooms_emulator, number):
+            room = rooms_emulator.create_room(unique_name="lunch")
+            rooms_emulator.participant(room, "alice").publish()
+            worker = os.environ["PYTEST_XDIST_WORKER"]
+            pathlib.Path(f"{worker}-{number}").write_text(rooms_emulator.rest_url)
+    """)
+    project.runpytest_subprocess("-n2", "--dist=load").assert_outcomes(passed=6)
+    found = {path.name.partition("-")[0]: path.read_text() for path in project.path.glob("gw?-*")}
+    assert len(found) == len(set(found.values())) == 2
+
+
+def test_run_ends_without_a_thread_loop_or_socket_left_open(project: pytest.Pytester) -> None:
+    """In development mode Python names everything that was not closed."""
+    project.makepyfile(textwrap.dedent(SYNC) + textwrap.dedent(ASYNC.format(mark="@pytest.mark.asyncio")))
+    project.makeconftest("""
+        import threading
+
+        def pytest_unconfigure():
+            assert "rooms-emulator" not in {thread.name for thread in threading.enumerate()}
+    """)
+    result = project.run(sys.executable, "-X", "dev", "-m", "pytest")
+    result.assert_outcomes(passed=2)
+    assert result.ret == 0
+    assert result.stderr.lines == []
+
+
+def test_fixtures_explain_themselves(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--fixtures")
+    result.stdout.fnmatch_lines([
+        "rooms_emulator_config [[]session scope[]]*",
+        "*Settings of `rooms_emulator_server`*",
+        "rooms_emulator_server [[]session scope[]]*",
+        "rooms_emulator -- *",
+        "*A fresh account on the running emulator*",
+        "rooms_emulator_async -- *",
+    ])  # fmt: skip
