@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from emulator.conference.legs import (
     MixerLeg,
@@ -17,7 +18,6 @@ from emulator.conference.legs import (
     mid_extensions,
     payload_formats,
 )
-from emulator.conference.mix import Mix, MixStats
 from emulator.media.audio.activity import Talkers
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.transport.answer import accept_answer, make_answer
@@ -37,6 +37,9 @@ from emulator.media.transport.peer import Peer, PeerState
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
 from emulator.wire.sdp import Direction, SessionDescription
+
+if TYPE_CHECKING:
+    from emulator.conference.mix import MixStats
 
 MIX_BITRATE = 64_000
 """What a mixer leg may send us, in bit/s: one Opus stream."""
@@ -66,6 +69,9 @@ class Conference:
         loop: asyncio.AbstractEventLoop,
         rng: random.Random,
     ) -> None:
+        # NumPy is a quarter of the emulator's start, and nobody needs it before the first session (see `serve`).
+        from emulator.conference.mix import Mix
+
         self._account = account
         self._socket = socket
         self._loop = loop

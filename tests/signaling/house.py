@@ -1,4 +1,4 @@
-"""A whole signaling side without sockets for clients, in simulated time; and clients that check every frame they get."""
+"""A whole signaling side without sockets, in simulated time; and clients that check every frame they get."""
 
 from __future__ import annotations
 
