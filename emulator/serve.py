@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import signal
@@ -30,6 +31,8 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
     """Until SIGINT or SIGTERM. Returns the exit code: 0, or 2 when the start failed."""
     script = None
     if scenario is not None:
+        from emulator.scenario.runner import load, run_scenario_on
+
         try:
             script = load(scenario)
         except ScenarioError as error:
@@ -56,6 +59,8 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
                 print(f"rooms-emulator: cannot write the ready file {ready_file}: {error.strerror}", file=sys.stderr)
                 return 2
         print(banner(emulator), flush=True)
+        # What the first session will need; it answers sooner if that is loaded already.
+        media = loop.run_in_executor(None, importlib.import_module, "emulator.conference.mix")
         stage: asyncio.Task[object] | None = None
         if script is not None:
             stage = asyncio.create_task(
@@ -69,6 +74,7 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
                 )
             )
         code = await _until(stop, stage)
+        await media
     finally:
         await emulator.stop()
         if announced is not None:
@@ -138,6 +144,8 @@ def write_ready_file(path: Path, emulator: Emulator) -> None:
 
 async def run_scenario(path: Path, *, url: str | None, api_key: str | None) -> int:
     """Exit code 0 when everything was as expected, 1 when not, 2 when it could not be run."""
+    from emulator.scenario.runner import load
+
     try:
         script = load(path)
     except ScenarioError as error:
@@ -158,6 +166,8 @@ async def run_scenario(path: Path, *, url: str | None, api_key: str | None) -> i
 
 async def _play(script: Scenario, rest_url: str, ws_url: str, key: str) -> int:
     """Run to the end and tell of each step. A scenario that cannot be set up is exit code 2."""
+    from emulator.scenario.runner import run_scenario_on
+
     try:
         report = await run_scenario_on(
             script, rest_url=rest_url, ws_url=ws_url, api_key=key, tell=lambda line: print(line, flush=True)

@@ -1,9 +1,9 @@
 """The few functions of libopus that are used, bound with ctypes (https://opus-codec.org/docs/opus_api-1.5/).
 
 It is the library PyAV brings along and codes Opus with. PyAV itself takes twice as long per packet (a resampler,
-frames, queues), and lets go of the interpreter's lock six times on the way. Whoever lets go of it has to win it back from the
-threads that want it, which on a busy machine takes longer than the coding: with 20 talkers, whose mix needs 41 of these
-calls every 20 ms, most mixes came too late. So these calls, of 0.03 to 0.1 ms, keep the lock.
+frames, queues), and lets go of the interpreter's lock six times on the way. Whoever lets go of it has to win it back
+from the threads that want it, which on a busy machine takes longer than the coding: with 20 talkers, whose mix needs 41
+of these calls every 20 ms, most mixes came too late. So these calls, of 0.03 to 0.1 ms, keep the lock.
 """
 
 from __future__ import annotations
