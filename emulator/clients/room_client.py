@@ -163,7 +163,11 @@ def _named(participant: Who, key: str) -> str:
 
 
 def _tone_of(who: RoomSession | int) -> int:
-    return who if isinstance(who, int) else who.tone
+    if isinstance(who, RoomSession):
+        return who.tone
+    if isinstance(who, int):
+        return who
+    raise TypeError(f"expected a client or the index of a tone (an id does not tell its tone), got {who!r:.60}")
 
 
 def _voice(who: RoomSession | int) -> str:

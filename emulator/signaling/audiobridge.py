@@ -126,7 +126,10 @@ class AudioBridge:
         if entry is None:
             raise PluginError(ERROR_NOT_JOINED, "This handle has not joined yet.")
         if "display" in body:
-            entry.display, _ = display_of(body)
+            text, display = display_of(body)
+            if display.participant_id != entry.participant_id:
+                raise PluginError(ERROR_INVALID_REQUEST, "The display names another participant than this handle's.")
+            entry.display = text
         entry.muted = boolean(body, "muted", default=entry.muted)
         data = {"audiobridge": "event", "room": self._session.room_id, "result": "ok"}
         if request.jsep is None:
@@ -144,6 +147,8 @@ class AudioBridge:
         try:
             if account is None:
                 raise RuntimeError("a frame is handled only after its token was checked")
+            if entry.id not in self._session.lobby.enter(self._session).audio:
+                raise PluginError(ERROR_NOT_JOINED, "This participant has left.")
             participant = account.participant(entry.participant_id)
             self._conference = self._conferences.of(account, participant.session_id)
             return self._conference.open_mix(self._handle_id, participant.id, offer)

@@ -69,7 +69,7 @@ class Hub:
 
     def announce_display(self, feed: FeedEntry) -> None:
         """E10: both id and display, no transaction (S-76)."""
-        if feed.announced:
+        if feed.announced and feed.id in self.feeds:
             self.to_listeners({"videoroom": "event", "id": feed.id, "display": feed.display}, but=feed.session)
 
     def drop_entry(self, entry: AudioEntry, *, kicked: bool = False) -> None:
@@ -122,7 +122,10 @@ class Hub:
             return
         for entry in [entry for entry in self.audio.values() if entry.session is session]:
             self.drop_entry(entry, kicked=event.reason == "kicked")
-        self._forget(session)
+        self._drop_feeds(session)
+        if event.reason in ("kicked", "replaced"):
+            self._forget(session)
+        # Who only gave up the register handle stays connected: the listener handle, if there is one, goes on hearing.
         if event.reason == "kicked":
             # The SDK closes by itself on seeing its own reg id; one that does not is closed after a while.
             session.expel(KICK_GRACE_SECS, CLOSE_KICKED)
@@ -132,9 +135,13 @@ class Hub:
     def _forget(self, session: Member) -> None:
         for entry_id in [i for i, entry in self.audio.items() if entry.session is session]:
             del self.audio[entry_id]
+        self._drop_feeds(session)
+        self.sessions.discard(session)
+
+    def _drop_feeds(self, session: Member) -> None:
+        """What is published has been unpublished before; this is about those that never got so far."""
         for feed_id in [i for i, feed in self.feeds.items() if feed.session is session]:
             del self.feeds[feed_id]
-        self.sessions.discard(session)
 
     def _unpublished(self, stream_id: str) -> None:
         feed = self.feed_of_stream(stream_id)

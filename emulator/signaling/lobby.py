@@ -109,7 +109,10 @@ class Lobby:
             hub.drop_entry(entry)
         hub.sessions.discard(session)
         if hub.empty and session.account is not None:
-            self._hubs.pop((session.account.id, session.room_id), None)
+            key = (session.account.id, session.room_id)
+            # Who was put out of a hub may be gone later than the hub: by now the room may have another one.
+            if self._hubs.get(key) is hub:
+                del self._hubs[key]
 
     def watch(self, account: Account) -> None:
         """Turn this account's events into frames from now on."""

@@ -278,6 +278,8 @@ class SignalingSession:
             self.register_id = None
         if self.listener_id == handle_id:
             self.listener_id = None
+        # What is still held for it is about a time before whatever its successor will be told at its join.
+        self._held = deque(item for item in self._held if isinstance(item, Close) or item.get("sender") != handle_id)
 
     def handles(self) -> list[Plugin]:
         return list(self._handles.values())
@@ -308,10 +310,13 @@ class SignalingSession:
             return  # our own clients read each reply before the next frame, and here nothing waits for real time
         if self._hold_timer is not None:
             self._hold_timer.cancel()
-        self._hold_timer = self._scheduler.call_later(HOLD_AFTER_JOIN_SECS, self._release)
+        self._hold_timer = self._scheduler.call_later(HOLD_AFTER_JOIN_SECS, self.release_events)
 
-    def _release(self) -> None:
-        self._hold_timer = None
+    def release_events(self) -> None:
+        """Tell at once what was held: the time is over, or a reply must not come before it."""
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
         while self._held:
             self._push(self._held.popleft())
 
@@ -347,7 +352,10 @@ class SignalingSession:
     def expel(self, grace_secs: float, code: int) -> None:
         """No more requests (S-96); close by force if the client has not done so within the grace."""
         self.expelled = True
-        self._expel_timer = self._scheduler.call_later(grace_secs, lambda: self._event(Close(code)))
+        if self._expel_timer is not None:
+            self._expel_timer.cancel()
+        if not self.over:
+            self._expel_timer = self._scheduler.call_later(grace_secs, lambda: self._event(Close(code)))
 
     def time_out(self) -> None:
         """Silent for too long: `timeout`, then Close 3999 (signaling.md 1.6)."""

@@ -85,6 +85,9 @@ class VideoRoom:
         self._check_owner(display)
         self._role = "listener"
         self._session.listener_id = self._handle_id
+        # The reply lists streams: the coming of whose they are must have been told before (5.4, rule 1; S-67). The
+        # register's own reply, for which events are held, was read long since: this is a later request.
+        self._session.release_events()
         self._answer_joined(request, self._session.lobby.ids.next())
         self._session.hold_events()
 
@@ -137,7 +140,8 @@ class VideoRoom:
 
     def _configure_publisher(self, request: Request, body: dict[str, Any]) -> None:
         feed = self._feed
-        if feed is None:
+        hub = self._session.lobby.enter(self._session)
+        if feed is None or not (self._offered or feed.id in hub.feeds):  # the person has left meanwhile
             raise PluginError(ERROR_JOIN_FIRST, "This publisher is gone.")
         bitrate = _bitrate(body)
         flags: StreamInfo | None = None
@@ -145,7 +149,11 @@ class VideoRoom:
         if "display" in body:
             text, display = display_of(body)
             flags = display.stream
-            if flags is None or flags.id != feed.stream_id:
+            if flags is None or (display.participant_id, flags.id, flags.key) != (
+                feed.participant_id,
+                feed.stream_id,
+                feed.key,
+            ):
                 raise PluginError(ERROR_INVALID_ELEMENT, "The display names another stream than this handle's.")
         data: dict[str, Any] = {"videoroom": "event", "room": self._session.room_id, "configured": "ok"}
         jsep: Jsep | None = None
@@ -164,7 +172,6 @@ class VideoRoom:
         elif flags is not None and self._offered:
             if jsep is None:
                 self._change_flags(feed, flags)
-            hub = self._session.lobby.enter(self._session)
             hub.announce_display(feed)
 
     def _change_flags(self, feed: FeedEntry, flags: StreamInfo) -> None:
