@@ -274,12 +274,13 @@ class SignalingSession:
         self.reply(janus.success(request.transaction, session_id=self.id))
 
     def _give_up_events(self, handle_id: int) -> None:
+        if handle_id in (self.register_id, self.listener_id):
+            # A successor will be told at its join how things stand then; what was before must not come after that.
+            self.release_events()
         if self.register_id == handle_id:
             self.register_id = None
         if self.listener_id == handle_id:
             self.listener_id = None
-        # What is still held for it is about a time before whatever its successor will be told at its join.
-        self._held = deque(item for item in self._held if isinstance(item, Close) or item.get("sender") != handle_id)
 
     def handles(self) -> list[Plugin]:
         return list(self._handles.values())
