@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import json
@@ -39,6 +40,8 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
         except ScenarioError as error:
             print(error, file=sys.stderr)
             return 2
+    if ready_file is not None:
+        remove_stale_ready_file(ready_file)
     emulator = Emulator(config)
     try:
         await emulator.start()
@@ -130,6 +133,12 @@ Point the official SDKs here:
   browser             <script src="{emulator.admin_url}/redirect.js"></script>  before @telnyx/video
 
 Stop with Ctrl+C."""
+
+
+def remove_stale_ready_file(path: Path) -> None:
+    """One of a process that was killed: nobody must take it for ours. Whatever stands in the way is told at writing."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def write_ready_file(path: Path, emulator: Emulator) -> None:

@@ -72,6 +72,18 @@ async def test_ready_file_tells_where_everything_is_once_everything_answers(star
         sock.bind(("127.0.0.1", told["udp_port"]))
 
 
+async def test_ready_file_of_a_killed_process_does_not_outlive_the_next_start(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    path.write_text('{"pid": 1}')
+    with socket.socket() as taken:  # so that the next one never becomes ready
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = await start("serve", "--port", str(taken.getsockname()[1]), "--ready-file", str(path))
+        await process.communicate()
+    assert process.returncode == 2
+    assert not path.exists()
+
+
 async def test_banner_is_ready_to_copy(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
     process = await start("serve", "--port", "0", "--ready-file", str(path))

@@ -1,4 +1,4 @@
-"""Sound in time: one timer plays a source's blocks of 20 ms, encoded, at a rate that does not drift.
+"""Sound in time: on a common beat each source's blocks of 20 ms are played, encoded, at a rate that does not drift.
 
 A source that repeats is encoded once per process, in a worker, and its packets are played round and round: the content
 has no seam, and three frames later the encoder has forgotten where it began (see `media.audio.opus`).
@@ -14,6 +14,7 @@ from math import log10
 
 import numpy as np
 
+from emulator.clients.beat import beat_of
 from emulator.clients.sources.base import FRAME_SAMPLES, AudioSource, Samples
 from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusEncoder
@@ -51,7 +52,7 @@ class AudioTrack:
         self.skipped = 0
         self._workers = workers
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._beat = beat_of(self._loop, PERIOD)
         self._running = False
         self._stopped = False
         self._started_at = 0.0
@@ -70,17 +71,14 @@ class AudioTrack:
             blocks = await self._workers.run(functools.partial(_encoded_loop, self.source))
             self._encode = _Loop(blocks)
         if self._running:
-            self._started_at = self._loop.time()
+            self._started_at = self._beat.add(self._tick)
             self._schedule = TickSchedule(self._started_at)
-            self._tick()
 
     def stop(self) -> None:
         """Nothing reaches the sinks after this call. A stopped track is not started again."""
         self._running = False
         self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._beat.remove(self._tick)
 
     def samples(self, number: int) -> Samples:
         """Block `number` before encoding, for whoever mixes."""
@@ -99,8 +97,6 @@ class AudioTrack:
             block = TimedBlock(number, self._started_at + number * PERIOD, self._encode(number))
             for sink in tuple(self.sinks):
                 sink(block)
-        if self._running:
-            self._timer = self._loop.call_at(self._schedule.next_at, self._tick)
 
 
 class _Loop:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from emulator.clients.beat import beat_of
 from emulator.clients.client_socket import ClientSocket
 from emulator.clients.errors import MediaError
 from emulator.clients.sources.base import VideoCodec
@@ -94,7 +95,7 @@ class PeerConnection:
         self._senders: list[RtpSender] = []
         self._receivers: dict[int, StreamReceiver] = {}  # by payload type
         self._settled = asyncio.Event()
-        self._control: asyncio.TimerHandle | None = None
+        self._control = beat_of(self._loop, CONTROL_SECS)
 
     @property
     def state(self) -> PeerState:
@@ -116,9 +117,7 @@ class PeerConnection:
 
     def close(self) -> None:
         """Safe to call again."""
-        if self._control is not None:
-            self._control.cancel()
-            self._control = None
+        self._control.remove(self._tick)
         for sender in self._senders:
             sender.close()
         self._peer.close()
@@ -169,7 +168,7 @@ class PeerConnection:
 
     def _connected(self) -> None:
         self._settled.set()
-        self._control = self._loop.call_later(CONTROL_SECS, self._tick)
+        self._control.add(self._tick)
         if self.on_connected is not None:
             self.on_connected()
 
@@ -177,9 +176,7 @@ class PeerConnection:
         orderly = self._peer.state is PeerState.CLOSED and CLOSE_NOTIFY in reason
         self.failure = reason
         self._settled.set()
-        if self._control is not None:
-            self._control.cancel()
-            self._control = None
+        self._control.remove(self._tick)
         if self.on_failed is not None and not orderly:
             self.on_failed(reason)
 
@@ -189,7 +186,6 @@ class PeerConnection:
             sender.tick(now)
         for receiver in self._receivers.values():
             receiver.tick(now)
-        self._control = self._loop.call_later(CONTROL_SECS, self._tick)
 
     def _receive_rtp(self, data: bytes) -> None:
         receiver = self._receivers.get(data[1] & 0x7F)

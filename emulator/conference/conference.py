@@ -132,10 +132,10 @@ class Conference:
 
     # -- subscribers ----------------------------------------------------------------------------------------------
 
-    def open_subscriber(self, handle_id: int, stream_id: str, *, audio: bool, video: bool) -> str:
+    def open_subscriber(self, handle_id: int, participant_id: str, stream_id: str, *, audio: bool, video: bool) -> str:
         """The offer for a new subscription: one audio and one video m-line, whatever is relayed (S-82, S-83).
 
-        Raises UnknownFeed.
+        `participant_id` is who watches. Raises UnknownFeed.
         """
         publisher = next((leg for leg in self._publishers.values() if leg.stream_id == stream_id), None)
         if publisher is None or publisher.peer.state is not PeerState.CONNECTED:
@@ -168,7 +168,8 @@ class Conference:
             )
             for media in offered
         )
-        leg = SubscriberLeg(stream_id, peer, publisher.feed, subscription, offered)
+        connection = self._account.participant(participant_id).connection
+        leg = SubscriberLeg(participant_id, connection, stream_id, peer, publisher.feed, subscription, offered)
         self._subscribers[handle_id] = leg
         return make_offer(offered, peer.local)
 
@@ -293,11 +294,15 @@ class Conference:
                 self._mix.set_muted(handle_id, muted)
 
     def drop_participant(self, participant_id: str, connection: str) -> None:
-        """Who has left sends and hears nothing any more, whatever their socket does (S-78 of REST: R-78, S-96)."""
+        """Who has left sends, sees and hears nothing any more, whatever their socket does (R-78, S-96)."""
         for handle_id, mixer in tuple(self._mixers.items()):
             if mixer.participant_id == participant_id and mixer.connection == connection:
                 del self._mixers[handle_id]
                 self._close_mixer(handle_id, mixer)
+        for handle_id, viewer in tuple(self._subscribers.items()):
+            if viewer.participant_id == participant_id and viewer.connection == connection:
+                del self._subscribers[handle_id]
+                viewer.close()
 
     # -- all ------------------------------------------------------------------------------------------------------
 

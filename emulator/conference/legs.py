@@ -63,6 +63,9 @@ class PublisherLeg:
 
 @dataclass(slots=True)
 class SubscriberLeg:
+    participant_id: str
+    """Who watches."""
+    connection: str
     stream_id: str
     peer: Peer
     feed: Feed

@@ -105,6 +105,6 @@ class Records:
         )
 
     def present(self, session: Session) -> list[Participant]:
-        """Who is in the session now, in order of joining."""
+        """Who is in the session now, in the order in which they first came."""
         found = (self.participants[participant_id] for participant_id in session.participant_ids)
         return [p for p in found if p.present and p.session_id == session.id]

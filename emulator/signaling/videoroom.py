@@ -233,14 +233,15 @@ class VideoRoom:
         number = body.get("feed")
         if not isinstance(number, int) or isinstance(number, bool):
             raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, "videoroom: 'feed' must be the integer id of a publisher.")
-        if self._session.participant_id is None:
+        viewer = self._session.participant_id
+        if viewer is None:
             raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.")
         hub = self._session.lobby.enter(self._session)
         feed = hub.feeds.get(number)
         if feed is None or not feed.announced:
             raise PluginError(ERROR_NO_SUCH_FEED, f"No such feed ({number}).", rule="S-89")
         audio, video = (boolean(body, kind, default=True) for kind in ("audio", "video"))
-        jsep = Jsep("offer", self._subscribe(feed, audio=audio, video=video)) if self._session.media else None
+        jsep = Jsep("offer", self._subscribe(viewer, feed, audio=audio, video=video)) if self._session.media else None
         self._role = "subscriber"
         self._subscribed_to = feed.id
         data = {
@@ -251,11 +252,11 @@ class VideoRoom:
         }
         self._session.answer(request, self, data, jsep)
 
-    def _subscribe(self, feed: FeedEntry, *, audio: bool, video: bool) -> str:
+    def _subscribe(self, viewer: str, feed: FeedEntry, *, audio: bool, video: bool) -> str:
         account = self._account()
         conference = self._conferences.of(account, account.participant(feed.participant_id).session_id)
         try:
-            offer = conference.open_subscriber(self._handle_id, feed.stream_id, audio=audio, video=video)
+            offer = conference.open_subscriber(self._handle_id, viewer, feed.stream_id, audio=audio, video=video)
         except MediaError as error:
             raise PluginError(ERROR_NO_SUCH_FEED, str(error)) from error
         self._conference = conference

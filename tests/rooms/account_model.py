@@ -132,6 +132,7 @@ class AccountModel:
             told.append(h.SessionStarted(room_id, session_id))
         if here:
             told += self._leave(person_id, "replaced")
+        self.people.pop(person_id, None)  # who comes last stands last
         self.people[person_id] = ModelPerson(room_id, session_id, connection, context, self._now())
         if person_id not in self.sessions[session_id].ever:
             self.sessions[session_id].ever.append(person_id)

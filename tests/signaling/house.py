@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import random
@@ -133,13 +134,15 @@ class Handle:
 class Client:
     """One connection. `house` is where it comes in; every frame is checked as it arrives."""
 
-    def __init__(self, house: House, account: Account, room_id: str, participant_id: str) -> None:
+    def __init__(
+        self, house: House, account: Account, room_id: str, participant_id: str, *, media: bool = True
+    ) -> None:
         self.house = house
         self.account = account
         self.room_id = room_id
         self.participant_id = participant_id
         self.token = house.token(account, room_id)
-        self.session = house.lobby.open(room_id, lambda: None)
+        self.session = house.lobby.open(room_id, lambda: None, media=media)
         self.session_id: int | None = None
         self.handles: list[Handle] = []
         self.own_ids: set[int] = set()
@@ -298,8 +301,9 @@ class Client:
                 del handle.known[number]
             case {"videoroom": "event", "leaving": number}:
                 assert number not in handle.known, f"{number} leaves before it is unpublished"
-            case {"videoroom": "event", "id": number, "display": _}:  # E10
+            case {"videoroom": "event", "id": number, "display": text}:  # E10
                 assert number in handle.known, f"a new display of {number}, which is not there"
+                assert participant_of(text) == handle.known[number], "a display that names somebody else"
             case {"videoroom": "event", "id": number, "audio-moderation": "muted" | "unmuted"}:  # E11
                 assert number in handle.known or number in self.own_ids
             case {"videoroom": "talking" | "stopped-talking", "id": int()}:
@@ -315,6 +319,4 @@ class Client:
 
 
 def participant_of(text: str) -> str:
-    import base64
-
     return str(json.loads(base64.b64decode(text))["participantId"])

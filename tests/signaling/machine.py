@@ -22,6 +22,7 @@ from emulator.media.transport.offer import OfferedMedia, make_offer
 from emulator.media.transport.parameters import TransportParameters
 from emulator.media.transport.peer import Peer, PeerState
 from emulator.rooms.errors import DomainError
+from emulator.wire.janus import ErrorCode
 from emulator.wire.sdp import Direction
 from tests.signaling.house import CERTIFICATE, Client, Frame, Handle, House
 from tests.signaling.raw_client import display, stream_display
@@ -98,7 +99,8 @@ class SignalingMachine:
             self.clients.pop(0).leave(lost=a % 2 == 0)
         here = {client.participant_id for client in self.clients}
         people = [person for person in PEOPLE if b % 5 == 0 or person not in here]
-        client = Client(self.house, self.account, self._room(a), people[b % len(people)])
+        media = a % 7 != 0  # else: as from inside the process
+        client = Client(self.house, self.account, self._room(a), people[b % len(people)], media=media)
         self.clients.append(client)
         return client
 
@@ -150,15 +152,22 @@ class SignalingMachine:
         if c % 5 == 0:
             return  # joined, but never offered
         before = set(self.house.socket.peers)
-        sdp = "v=0" if c % 7 == 0 else STREAM_OFFER
-        self._message(client, handle, {"request": "configure", "display": text}, {"type": "offer", "sdp": sdp})
+        body = {"request": "configure", "display": text}
+        if not client.session.media:
+            self._message(client, handle, body)
+            return
+        refused = c % 7 == 0 and self._message(client, handle, body, {"type": "offer", "sdp": "v=0"})
+        reply = self._message(client, handle, body, {"type": "offer", "sdp": STREAM_OFFER})
+        if refused and refused.get("error", {}).get("code") == ErrorCode.INVALID_SDP:
+            assert "jsep" in reply, "a refused offer does no harm to the next one"
         if c % 3:
             self._connect(set(self.house.socket.peers) - before)
 
     def configure_publisher(self, a: int, b: int, c: int) -> None:
         client = self._client(a)
         handle = self._handle(client, b, "publisher")
-        text = stream_display(client.participant_id, handle.stream_id, handle.key, audio=c % 2 == 0, video=c % 3 == 0)
+        whose = client.participant_id if c % 11 else "somebody else"
+        text = stream_display(whose, handle.stream_id, handle.key, audio=c % 2 == 0, video=c % 3 == 0)
         jsep = {"type": "offer", "sdp": STREAM_OFFER} if c % 3 == 0 else None
         self._message(client, handle, {"request": "configure", "display": text, "bitrate": 100_000}, jsep)
 
@@ -381,9 +390,9 @@ class SignalingMachine:
             assert records.sessions[session_id].active, "a session that is over has a conference"
             present = {(p.id, p.connection) for p in records.present(records.sessions[session_id])}
             sending: list[PublisherLeg | MixerLeg] = [*conference._publishers.values(), *conference._mixers.values()]
-            for leg in sending:
+            assert all(leg.peer.state not in (PeerState.CLOSED, PeerState.FAILED) for leg in sending)
+            for leg in [*sending, *conference._subscribers.values()]:
                 assert (leg.participant_id, leg.connection) in present, "media of somebody who is not there"
-                assert leg.peer.state not in (PeerState.CLOSED, PeerState.FAILED)
             owners = [*conference._publishers, *conference._mixers, *conference._subscribers]
             assert set(owners) <= handles, "a connection of a handle that is gone"
             ended = [leg for leg in conference._subscribers.values() if leg.peer not in self.house.socket.peers]
