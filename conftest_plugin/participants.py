@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
@@ -114,6 +114,15 @@ def _client_of(value: Any) -> Any:
     return value._client if isinstance(value, Presence) else value
 
 
+People = Iterable[Presence | str] | Presence | str
+"""One or more of a room; a str is a participant id."""
+
+
+def _clients_of(people: People) -> list[RoomSession | str]:
+    each = [people] if isinstance(people, Presence | str) else people
+    return [_client_of(one) for one in each]
+
+
 class _Call(Generic[P, R]):
     """A coroutine method of `RoomClient`, ready to be made in its thread."""
 
@@ -207,6 +216,15 @@ class Participant(Presence):
     frame_rate = _blocking(RoomClient.frame_rate)
     hears = _blocking(RoomClient.hears)
     hears_not = _blocking(RoomClient.hears_not)
+    _send_message = _blocking(RoomClient.send_message)
+
+    def send_message(self, payload: Any, to: People = (), *, kind: str = "text") -> None:
+        """To everyone who takes messages, oneself included, unless told to whom; `payload` is a text or other JSON.
+
+        For who came in with `messages=True`; the others notice `MessageReceived`. Raises ClientError.
+        """
+        __tracebackhide__ = True
+        self._send_message(payload, _clients_of(to), kind=kind)
 
 
 class AsyncParticipant(Presence):
@@ -230,3 +248,12 @@ class AsyncParticipant(Presence):
     frame_rate = _awaitable(RoomClient.frame_rate)
     hears = _awaitable(RoomClient.hears)
     hears_not = _awaitable(RoomClient.hears_not)
+    _send_message = _awaitable(RoomClient.send_message)
+
+    async def send_message(self, payload: Any, to: People = (), *, kind: str = "text") -> None:
+        """To everyone who takes messages, oneself included, unless told to whom; `payload` is a text or other JSON.
+
+        For who came in with `messages=True`; the others notice `MessageReceived`. Raises ClientError.
+        """
+        __tracebackhide__ = True
+        await self._send_message(payload, _clients_of(to), kind=kind)

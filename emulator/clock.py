@@ -34,6 +34,9 @@ MAX_TIMERS_AT_ONE_INSTANT = 100_000
 MIN_WAIT_SECS = 0.001
 """Wall clock and loop drift apart: a timer that rang a little early waits at least so long again."""
 
+LAST_INSTANT = datetime(9000, 1, 1, tzinfo=UTC)
+"""No clock is moved past it: times must stay writable, tokens and their expiry included, and a year has four digits."""
+
 TaskT = TypeVar("TaskT", bound="asyncio.Future[Any]")
 
 
@@ -264,6 +267,11 @@ class TravellingClock(_Waking):
     def frozen(self) -> bool:
         return not self._rate
 
+    @property
+    def rate(self) -> float:
+        """Seconds of the account per real second; 0 when the clock stands."""
+        return self._rate
+
     def freeze(self) -> datetime:
         """Stop at the present instant; returns it."""
         self._change(rate=0.0)
@@ -313,11 +321,14 @@ class TravellingClock(_Waking):
         A running clock runs on from the new time, whatever the advance took. Advances take turns: one that is awaited
         by what it waits for itself would wait until the limit of that.
 
-        Raises ClockError for a negative step, and when timers keep falling due at one instant.
+        Raises ClockError for a negative step, one past LAST_INSTANT, and when timers keep falling due at one instant.
         """
         _forward("advance", by)
         async with self._one_at_a_time:
-            target = self.now() + by
+            now = self.now()
+            if by > LAST_INSTANT - now:
+                raise ClockError(f"advance: {by} from {now} on would pass {LAST_INSTANT}, where time ends here")
+            target = now + by
             self._then = self.now()
             self._advancing = True
             self._disarm()

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import aiohttp
 
@@ -115,6 +116,10 @@ async def _until(stop: asyncio.Event, stage: asyncio.Task[object] | None) -> int
 def banner(emulator: Emulator) -> str:
     """Where everything is and how to point each official SDK here, ready to copy."""
     key, base = emulator.api_key, emulator.rest_url
+    token, query = "", ""
+    if emulator.admin_token is not None:
+        query = f"?token={quote(emulator.admin_token, safe='')}"
+        token = f"  admin token         {emulator.admin_token}   (header x-emulator-token, or ?token=)\n"
     others = "" if emulator.config.api_keys else "   (any other key is an account of its own)"
     return f"""Rooms emulator is ready.
 
@@ -123,8 +128,9 @@ def banner(emulator: Emulator) -> str:
   API key             {key}{others}
   webhook public key  {emulator.webhook_public_key}
   media               UDP port {emulator.udp_port}
-  more                {emulator.admin_url}/
-
+  what there is       {emulator.admin_url}/{query}
+  admin API           {emulator.admin_url}/openapi.json{query}
+{token}
 Point the official SDKs here:
 
   Python, Node        export TELNYX_BASE_URL={base} TELNYX_API_KEY={key} TELNYX_PUBLIC_KEY={emulator.webhook_public_key}
@@ -152,6 +158,8 @@ def write_ready_file(path: Path, emulator: Emulator) -> None:
         "api_key": emulator.api_key,
         "webhook_public_key": emulator.webhook_public_key,
     }
+    if emulator.admin_token is not None:
+        content["admin_token"] = emulator.admin_token
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
         json.dump(content, file, indent=2)
     try:

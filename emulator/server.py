@@ -9,25 +9,52 @@ import random
 import secrets
 import socket
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from emulator.admin.access import AccountAccess
+from emulator.admin.clock import ClockRoutes
+from emulator.admin.events import EventRoutes
+from emulator.admin.faults import FaultRoutes
+from emulator.admin.guard import Guard, new_token
+from emulator.admin.problems import ProblemRoutes
 from emulator.admin.routes import Admin
+from emulator.admin.sink import SinkRoutes
+from emulator.admin.sinks import Sinks
+from emulator.admin.state import StateRoutes
+from emulator.admin.webhooks import WebhookRoutes
+from emulator.api.downloads import Downloads
+from emulator.api.faults import REST, FaultLayer
+from emulator.api.http_log import HttpLog
+from emulator.api.rate_limit import RateLimit
 from emulator.api.routes import RestApi
+from emulator.clock import TravellingClock
 from emulator.conference.conferences import Conferences
 from emulator.config import DEFAULT_KEY, Config, ConfigError
+from emulator.events import StoreError
+from emulator.faults import Catalogue, FaultBook
+from emulator.media.audio.activity import TalkSettings
 from emulator.media.transport.dtls import Certificate
 from emulator.media.transport.errors import BindError
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
+from emulator.rooms.happenings import EVENT_TYPES
 from emulator.rooms.notices import tell_what_is_missing
 from emulator.rooms.tokens import TokenMint
+from emulator.signaling.faults import SIGNALING
 from emulator.signaling.gateway import Gateway
 from emulator.signaling.hub import CLOSE_SESSION_TERMINATED
 from emulator.signaling.lobby import Lobby
+from emulator.webhooks.faults import WEBHOOKS
+from emulator.webhooks.service import Webhooks
+from emulator.webhooks.settings import WebhookSettings
 from emulator.webhooks.signing import WebhookSigner
+
+if TYPE_CHECKING:
+    from emulator.store.directory import DataDir
+    from emulator.store.log import Store
 
 log = logging.getLogger("emulator.server")
 
@@ -42,13 +69,18 @@ class StartError(Exception):
 class Emulator:
     """One running emulator; also an async context manager.
 
-    After `start`: `rest_url`, `ws_url`, `admin_url`, `udp_port`, `api_key`, `webhook_public_key`.
+    After `start`: `rest_url`, `ws_url`, `admin_url`, `udp_port`, `api_key`, `webhook_public_key`, `admin_token`.
     """
 
     def __init__(self, config: Config | None = None) -> None:
+        """Raises ConfigError for a key file that cannot be used."""
         self.config = config or Config()
         self.api_key = self.config.api_keys[0] if self.config.api_keys else DEFAULT_KEY
-        self.webhook_signer = WebhookSigner(Ed25519PrivateKey.generate())
+        self.admin_token = self.config.admin_token or (None if self.config.on_loopback else new_token())
+        """What the admin API asks for; None: nothing."""
+        self.webhook_signer = WebhookSigner(self.config.webhook_signing_key())
+        self._token_key = self.config.token_key()
+        self.faults = FaultBook(Catalogue([REST, SIGNALING, WEBHOOKS]))
         self.port = 0
         self.udp_port = 0
         self.accounts: Accounts
@@ -59,7 +91,12 @@ class Emulator:
         self._listening: list[socket.socket] = []
         self._media: MediaSocket | None = None
         self._gateway: Gateway | None = None
+        self._events: EventRoutes | None = None
+        self._webhooks: Webhooks | None = None
+        self._sinks = Sinks()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._directory: DataDir | None = None
+        self._store: Store | None = None
 
     # -- where things are -----------------------------------------------------------------------------------------
 
@@ -85,6 +122,13 @@ class Emulator:
     def webhook_public_key(self) -> str:
         return self.webhook_signer.public_key
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """Of all accounts; `await webhooks.drained(account)` waits until nothing is on its way any more."""
+        if self._webhooks is None:
+            raise RuntimeError("webhooks are delivered while the emulator runs: start it first")
+        return self._webhooks
+
     def info(self) -> dict[str, object]:
         return {
             "host": self.config.host,
@@ -105,12 +149,17 @@ class Emulator:
         account = self.accounts.forget(key)
         if account is None:
             return
+        self.faults.forget(account.id)
         for session in tuple(account.records.sessions.values()):
             if session.active:
                 account.end_session(session.id, reason="Account forgotten")
         for connection in tuple(self.lobby.sessions):  # those that have not joined their room yet
             if connection.account is account and not connection.expelled:
                 connection.close(CLOSE_SESSION_TERMINATED)
+        if self._events is not None:
+            self._events.forget(account)
+        if self._webhooks is not None:
+            self._webhooks.forget(account)
 
     # -- starting and stopping ------------------------------------------------------------------------------------
 
@@ -124,46 +173,130 @@ class Emulator:
         await self.stop()
 
     async def start(self) -> None:
-        """Raises StartError when an address is taken or cannot be bound."""
+        """Raises StartError when an address is taken or cannot be bound, or the data directory cannot be used."""
         loop = asyncio.get_running_loop()
-        self._listening, self._media = self._bind(loop)
-        self.port = self._listening[0].getsockname()[1]
-        self.udp_port = self._media.local_address[1]
         try:
+            self._open_store()
+            self._listening, self._media = self._bind(loop)
+            self.port = self._listening[0].getsockname()[1]
+            self.udp_port = self._media.local_address[1]
             await self._serve(loop)
+        except StoreError as error:
+            await self.stop()
+            raise StartError(str(error)) from error
         except BaseException:
             await self.stop()
             raise
         self._ready = True
         self._sweep()
 
+    def _open_store(self) -> None:
+        """With a data directory: what is in it, and keys that stay. Raises StoreError."""
+        if self.config.data_dir is None:
+            return
+        # Only who keeps state waits for SQLite to load.
+        from emulator.store.directory import DataDir
+        from emulator.store.keys import lasting_key
+        from emulator.store.log import Store
+
+        self._directory = DataDir.open(self.config.data_dir)
+        self._store = Store.open(self._directory, EVENT_TYPES)
+        if self.config.signing_key is None:
+            self._token_key = lasting_key(self._directory, "token-key.pem")
+        if self.config.webhook_key is None:
+            self.webhook_signer = WebhookSigner(lasting_key(self._directory, "webhook-key.pem"))
+
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._media is None:
             raise RuntimeError("the media socket is bound before the server starts")
         rng = random.Random(secrets.randbits(128))
-        mint = TokenMint(Ed25519PrivateKey.generate())
-        conferences = self._conferences = Conferences(self._media, loop=loop, rng=rng)
+        mint = TokenMint(self._token_key)
+        talk = TalkSettings(self.config.talk_threshold_dbfs, self.config.talk_attack_secs, self.config.talk_hold_secs)
+        conferences = self._conferences = Conferences(self._media, loop=loop, rng=rng, talk=talk)
 
         def watch(account: Account) -> None:
             # Subscribers hear of an event in this order: media has changed before anybody is told of it.
             conferences.watch(account)
             self.lobby.watch(account)
+            webhooks.watch(account)
             account.log.subscribe(tell_what_is_missing)
 
-        self.accounts = Accounts(keys=self.config.api_keys, on_created=watch)
-        self.lobby = Lobby(accounts=self.accounts, mint=mint, conferences=conferences, scheduler=loop, rng=rng)
-        api = RestApi(self.accounts, mint, require_key_for_actions=self.config.require_key_for_actions)
+        config = self.config
+        self.accounts = Accounts(keys=config.api_keys, clock=self._new_clock, seed=config.seed, on_created=watch)
+        self.lobby = Lobby(
+            accounts=self.accounts, mint=mint, conferences=conferences, scheduler=loop, rng=rng, faults=self.faults
+        )
+        self._downloads = Downloads(
+            self.accounts, secret=secrets.token_bytes(32), base_url=lambda: f"http://{self._authority}"
+        )
+        webhooks = self._webhooks = Webhooks(
+            self.webhook_signer,
+            download_url=self._downloads.url,
+            settings=WebhookSettings(
+                attempts=config.webhook_attempts,
+                backoff_secs=config.webhook_backoff_secs,
+                default_timeout_secs=config.webhook_timeout_secs,
+                allow_remote=config.allow_remote_webhooks,
+            ),
+            faults=self.faults,
+        )
+        api = RestApi(
+            self.accounts,
+            mint,
+            self._downloads,
+            require_key_for_actions=config.require_key_for_actions,
+            lenient=config.lenient,
+            rate_limit=RateLimit(*config.rate_limit) if config.rate_limit else None,
+            faults=FaultLayer(self.faults),
+        )
         self._gateway = Gateway(self.lobby)
-        app = web.Application(middlewares=[api.error_middleware])
-        Admin(info=self.info, ready=lambda: self._ready).add_routes(app)
+        access = AccountAccess(self.accounts)
+        self._events = EventRoutes(access)
+        admin = Admin(
+            info=self.info,
+            ready=lambda: self._ready,
+            guard=Guard(self._names(), token=self.admin_token),
+            parts=[
+                StateRoutes(access, on_reset=[lambda account: self.faults.forget(account.id)]),
+                ClockRoutes(access),
+                FaultRoutes(access, self.faults),
+                self._events,
+                ProblemRoutes(access, self.lobby.problems),
+                WebhookRoutes(access, webhooks),
+                SinkRoutes(self._sinks, self.webhook_signer.verifier),
+            ],
+        )
+        app = web.Application(middlewares=[admin.middleware, api.error_middleware])
+        admin.add_routes(app)
         api.add_routes(app)
         self._gateway.add_routes(app)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=SHUTDOWN_SECS, handle_signals=False, keepalive_timeout=75
+            app,
+            access_log=None,
+            logger=HttpLog(),
+            shutdown_timeout=SHUTDOWN_SECS,
+            handle_signals=False,
+            keepalive_timeout=75,
         )
         await self._runner.setup()
+        if self._store is not None:
+            self.accounts.restore(self._store)
         for sock in self._listening:
             await web.SockSite(self._runner, sock).start()
+
+    def _new_clock(self) -> TravellingClock:
+        """Each account has one of its own: it runs with real time until somebody moves it."""
+        clock = TravellingClock(frozen_at=self.config.start_time)
+        if self.config.freeze:
+            clock.freeze()
+        elif clock.frozen:
+            clock.run()
+        return clock
+
+    def _names(self) -> list[str]:
+        """What this emulator is reached by, besides loopback."""
+        config = self.config
+        return [config.host, *config.allow_hosts, *([config.advertise] if config.advertise is not None else [])]
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> tuple[list[socket.socket], MediaSocket]:
         """TCP and UDP under the same number, when the number is ours to choose; also `::1` beside 127.0.0.1."""
@@ -194,6 +327,7 @@ class Emulator:
 
     def _sweep(self) -> None:
         self.lobby.sweep(self.config.idle_timeout_secs)
+        self.accounts.write_pending()
         interval = min(1.0, self.config.idle_timeout_secs / 4)
         self._sweeper = asyncio.get_running_loop().call_later(interval, self._sweep)
 
@@ -206,6 +340,12 @@ class Emulator:
         if self._gateway is not None:
             self._gateway.close_all()
             self._gateway = None
+        if self._events is not None:
+            self._events.end()
+        self._sinks.close()
+        if self._webhooks is not None:
+            await self._webhooks.close()
+            self._webhooks = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -218,6 +358,12 @@ class Emulator:
         if self._media is not None:
             self._media.close()
             self._media = None
+        if self._store is not None:  # last: until here, people leave
+            self._store.close()
+            self._store = None
+        if self._directory is not None:
+            self._directory.close()
+            self._directory = None
 
 
 def _listen(host: str, port: int) -> socket.socket:

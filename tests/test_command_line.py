@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -96,6 +97,46 @@ async def test_banner_is_ready_to_copy(start: Start, tmp_path: Path) -> None:
     assert "base_url=" in output
 
 
+async def test_admin_token_is_told_where_it_is_needed(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    process = await start("serve", "--port", "0", "--ready-file", str(path), "--admin-token", "s3cret/token")
+    told = await ready(path, process)
+    assert told["admin_token"] == "s3cret/token"
+    async with aiohttp.ClientSession() as http:
+        async with http.get(f"{told['admin_url']}/openapi.json") as answer:
+            assert answer.status == 401
+        headers = {"x-emulator-token": told["admin_token"]}
+        async with http.get(f"{told['admin_url']}/openapi.json", headers=headers) as answer:
+            assert answer.status == 200
+        process.terminate()
+        output = (await process.communicate())[0].decode()
+        assert f"{told['admin_url']}/?token=s3cret%2Ftoken" in output
+        assert "x-emulator-token" in output
+
+
+async def test_settings_of_the_command_line_arrive(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    process = await start(
+        *("serve", "--port", "0", "--ready-file", str(path), "--lenient", "--seed", "5", "--freeze"),
+        *("--start-time", "2030-01-02T03:04:05Z", "--rate-limit", "50/60"),
+    )
+    told = await ready(path, process)
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer x"}) as http:
+        async with http.get(f"{told['admin_url']}/clock") as answer:
+            assert (await answer.json())["data"] == {"now": "2030-01-02T03:04:05.000000Z", "frozen": True, "rate": 0}
+        async with http.get(f"{told['rest_url']}/rooms?page[size]=0") as answer:
+            assert (answer.status, answer.headers["x-ratelimit-limit"]) == (200, "50")
+
+
+def test_every_option_of_serve_is_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help", "--port"}
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    missing = sorted(option for option in options if f"`{option}" not in readme)
+    assert not missing
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_signal_closes_sockets_with_1001_and_ends_the_process_within_two_seconds(
     start: Start, tmp_path: Path, number: signal.Signals
@@ -174,6 +215,16 @@ async def test_ready_file_that_cannot_be_written_is_told_in_one_line(start: Star
         (["serve", "--port", "70000"], "65535"),
         (["serve", "--api-key", ""], "api_key"),
         (["serve", "--idle-timeout", "0"], "idle_timeout"),
+        (["serve", "--rate-limit", "100"], "rate_limit: expected N/SECS"),
+        (["serve", "--rate-limit", "0/60"], "rate_limit"),
+        (["serve", "--signing-key", "no-such-key.pem"], "signing_key: cannot read no-such-key.pem"),
+        (["serve", "--webhook-key", "no-such-key.pem"], "webhook_key: cannot read no-such-key.pem"),
+        (["serve", "--webhook-attempts", "0"], "webhook_attempts"),
+        (["serve", "--webhook-backoff", "-1"], "webhook_backoff"),
+        (["serve", "--webhook-timeout", "0"], "webhook_timeout"),
+        (["serve", "--admin-token", "two words"], "admin_token"),
+        (["serve", "--allow-host", "http://x"], "allow_host"),
+        (["serve", "--start-time", "noon"], "start_time"),
         (["serve", "--scenario", "no-such-file.yaml"], "no-such-file.yaml"),
         (["run", "no-such-file.yaml"], "no-such-file.yaml"),
     ],
@@ -224,7 +275,7 @@ async def test_settings_without_effect_yet_are_told_on_the_console(start: Start,
     path = tmp_path / "ready.json"
     process = await start("serve", "--port", "0", "--ready-file", str(path))
     told = await ready(path, process)
-    body = {"enable_recording": True, "webhook_event_url": "http://127.0.0.1:9/hook"}
+    body = {"enable_recording": True}
     async with (
         aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as http,
         http.post(f"{told['rest_url']}/rooms", json=body) as answer,
@@ -233,7 +284,6 @@ async def test_settings_without_effect_yet_are_told_on_the_console(start: Start,
     process.terminate()
     errors = (await process.communicate())[1].decode()
     assert "records nothing yet" in errors
-    assert "delivers no webhooks yet" in errors
 
 
 async def test_opening_the_port_in_a_browser_leads_to_the_index(start: Start, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT
@@ -75,6 +76,36 @@ async def test_snippet_curl(emulator: Emulator) -> None:
     code = BY_NAME["curl"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
     output = await run(["bash", "-euc", code], environment(emulator))
     assert '"record_type":"room"' in output.replace(" ", "")
+
+
+async def test_snippet_time_travel(emulator: Emulator, tmp_path: Path) -> None:
+    code = BY_NAME["time-travel"].code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    output = await run(["bash", "-euc", code], environment(emulator), cwd=tmp_path)
+    assert '"frozen": true' in output
+    assert '"frozen": false' in output
+    assert output.count('{"result": "ok"}') == 2
+    assert "errors" not in output
+
+
+async def test_snippet_faults(emulator: Emulator) -> None:
+    code = BY_NAME["faults"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
+    code = code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert "\n503\n201\n" in output
+    assert '"matched": 2, "fired": 1' in output
+
+
+async def test_snippet_keeping_state(tmp_path: Path) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    code = BY_NAME["keeping-state"].code.replace(".venv/bin/", "").replace("127.0.0.1:8900", f"127.0.0.1:{port}")
+    code = code.replace("serve", f"serve --port {port} --udp-port 0")
+    code = code.replace("emulator wait", f"emulator wait --url http://127.0.0.1:{port}")
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
+    output = await run(["bash", "-euc", code], path, cwd=tmp_path)
+    assert '"unique_name":"lunch"' in output.replace(" ", "")
+    assert (tmp_path / "rooms-data" / "rooms.sqlite").exists()
 
 
 async def test_snippet_run_scenario(emulator: Emulator) -> None:

@@ -16,7 +16,8 @@ from emulator.rooms.queries import PageRequest
 class Call:
     request: web.Request
     account: Account
-    lenient_pages: bool
+    lenient: bool
+    """Three contradictions between the SDKs' tests and the document are resolved for the tests (R-117)."""
 
     @property
     def parameters(self) -> Parameters:
@@ -24,7 +25,7 @@ class Call:
 
     def page(self, parameters: Parameters) -> PageRequest:
         """Raises BadQuery."""
-        return parameters.page(lenient=self.lenient_pages)
+        return parameters.page(lenient=self.lenient)
 
     def path_id(self, name: str) -> str:
         return self.request.match_info[name]

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from emulator.api.errors import ApiError, answer_error, from_domain
+from emulator.api.errors import ApiError, NotStored, answer_error, from_domain
+from emulator.events import StoreError
 from emulator.rooms.errors import DomainError
 from emulator.wire import rest
 
@@ -22,11 +23,15 @@ REQUEST_ID = "x-request-id"
 RATE_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("rate_headers", dict)
 """Set by an operation whose account is rate limited; they belong on refusals, too."""
 
-# Other surfaces of the same application: administration, probes, signaling. A room id is never the word "rooms".
-_OTHER_SURFACES = re.compile(r"/(?:_emulator(?:/.*)?|livez|readyz|(?!rooms/)[^/]+/janus/?)", re.DOTALL)
+# Other surfaces of the same application: administration (but not the downloads, which REST answers point at), probes,
+# signaling. A room id is never the word "rooms".
+_OTHER_SURFACES = re.compile(r"/(?:_emulator(?:/(?!downloads/).*)?|livez|readyz|(?!rooms/)[^/]+/janus/?)", re.DOTALL)
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _SANE_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,63}", re.ASCII)
 _PREFLIGHT_SECS = "600"
+# Private Network Access (WICG): browsers that know it send the first and want the second.
+_PRIVATE_NETWORK_ASKED = "Access-Control-Request-Private-Network"
+_PRIVATE_NETWORK_ALLOWED = "Access-Control-Allow-Private-Network"
 
 
 def is_rest_path(path: str) -> bool:
@@ -43,28 +48,10 @@ class Edge:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_rest_path(request.path):
             return await handler(request)
-        response = await self._answer(request, handler)
+        response = preflight(request) if request.method == hdrs.METH_OPTIONS else await answered(request, handler)
         if not response.prepared:  # a stream has sent its headers already
             self._add_headers(request, response)
         return response
-
-    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.method == hdrs.METH_OPTIONS:
-            return _options(request)
-        try:
-            return await handler(request)
-        except ApiError as error:
-            return answer_error(error)
-        except DomainError as error:
-            return answer_error(from_domain(error))
-        except web.HTTPException as error:
-            if error.status < 400:  # a redirect is an answer, not an error
-                raise
-            return answer_error(_from_http(request, error))
-        except Exception:
-            # The outermost place: nobody above could answer. The suite fails on this log line.
-            log.exception("%s %s failed", request.method, request.path)
-            return answer_error(ApiError(500, rest.UNEXPECTED))
 
     def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
@@ -76,6 +63,27 @@ class Edge:
         rate = request.get(RATE_HEADERS)
         if rate is not None:
             headers.update(rate)
+
+
+async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, or what it raised as an answer; the admin API refuses in the same form."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return answer_error(error)
+    except DomainError as error:
+        return answer_error(from_domain(error))
+    except StoreError as error:
+        log.warning("%s %s: %s", request.method, request.path, error)
+        return answer_error(NotStored(f"{error} Nothing has been changed."))
+    except web.HTTPException as error:
+        if error.status < 400:  # a redirect is an answer, not an error
+            raise
+        return answer_error(_from_http(request, error))
+    except Exception:
+        # The outermost place: nobody above could answer. The suite fails on this log line.
+        log.exception("%s %s failed", request.method, request.path)
+        return answer_error(ApiError(500, rest.UNEXPECTED))
 
 
 def _from_http(request: web.Request, error: web.HTTPException) -> ApiError:
@@ -94,8 +102,11 @@ def _from_http(request: web.Request, error: web.HTTPException) -> ApiError:
     return ApiError(error.status, code, error.text or error.reason)
 
 
-def _options(request: web.Request) -> web.Response:
-    """A browser's preflight, or a plain question for the methods of a path."""
+def preflight(request: web.Request, *more_headers: str) -> web.Response:
+    """The answer to OPTIONS: a browser's preflight, or a plain question for the methods of a path.
+
+    Requests may carry the usual headers, `more_headers`, and whatever sane names were asked for.
+    """
     refusal = request.match_info.http_exception
     if isinstance(refusal, web.HTTPNotFound):
         return answer_error(ApiError(404, rest.NOT_FOUND))
@@ -103,15 +114,15 @@ def _options(request: web.Request) -> web.Response:
     allowed = ", ".join(sorted(methods))
     # A "*" would not cover authorization (Fetch standard), so the wanted names are repeated.
     wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
-    names = ["authorization", "content-type", REQUEST_ID]
+    names = ["authorization", "content-type", REQUEST_ID, *more_headers]
     if _SANE_HEADER_NAMES.fullmatch(wanted):
         names += [name for part in wanted.split(",") if (name := part.strip().lower()) not in names]
-    return web.Response(
-        status=204,
-        headers={
-            hdrs.ALLOW: allowed,
-            hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
-            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join(names),
-            hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECS,
-        },
-    )
+    headers: dict[str, str] = {
+        hdrs.ALLOW: allowed,
+        hdrs.ACCESS_CONTROL_ALLOW_METHODS: allowed,
+        hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ", ".join(names),
+        hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECS,
+    }
+    if _PRIVATE_NETWORK_ASKED in request.headers:  # a page from the internet calls this machine
+        headers[_PRIVATE_NETWORK_ALLOWED] = "true"
+    return web.Response(status=204, headers=headers)

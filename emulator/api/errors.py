@@ -9,7 +9,7 @@ ApiError                one status, one error object
 ├── BadQuery            422, names the query parameter
 ├── BodyTooLarge        413
 ├── RateLimited         429
-└── NotAvailable        501: an operation this version does not have
+├── NotStored           507: the change could not be written to the data directory
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from emulator.rooms.errors import DomainError, Duplicate, Invalid, Missing, NotFound, TokenRefused
+from emulator.rooms.errors import (
+    BadDocument,
+    DomainError,
+    Duplicate,
+    Invalid,
+    Missing,
+    NoSuchAssociate,
+    NotFound,
+    TokenRefused,
+)
 from emulator.wire import rest
 
 
@@ -86,16 +95,11 @@ class RateLimited(ApiError):
         super().__init__(429, rest.TOO_MANY_REQUESTS)
 
 
-class NotAvailable(ApiError):
-    """SDKs retry 5xx answers unless told not to (1.3); here that would only hide the message for seconds."""
+class NotStored(ApiError):
+    """The state is as it was. SDKs are told not to try again at once: a disk is not freed within seconds."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            501,
-            rest.UNEXPECTED,
-            f"This version of the emulator does not have {what} yet.",
-            headers={"x-should-retry": "false"},
-        )
+    def __init__(self, detail: str) -> None:
+        super().__init__(507, rest.UNEXPECTED, detail, headers={"x-should-retry": "false"})
 
 
 def from_domain(error: DomainError) -> ApiError:
@@ -103,6 +107,10 @@ def from_domain(error: DomainError) -> ApiError:
     match error:
         case NotFound():
             return ApiError(404, rest.NOT_FOUND, str(error))
+        case BadDocument():
+            return BadBody(error.pointer, str(error))
+        case NoSuchAssociate():
+            return BadBody(f"/{error.field}", str(error), code=rest.NO_SUCH_ASSOCIATE)
         case Missing():
             return BadBody(f"/{error.field}", str(error), code=rest.MISSING_PARAMETER)
         case Duplicate():

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 
 from aiohttp import web
 
 from emulator.api.errors import BadQuery
+from emulator.api.validation import is_uuid
 from emulator.rooms.queries import ANY_DATE, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, DateFilter, PageRequest
 
+W = TypeVar("W", bound=str)
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-# More digits than this name no page anyone has; the bound keeps int() cheap.
-_WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
+# The document gives integers no upper end (R-47); the bound keeps int() cheap.
+_WHOLE = re.compile(r"[0-9]{1,100}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
 _OPERATORS = ("eq", "gte", "lte")
 _MAX_SHOWN = 80
 _NOTHING: Mapping[str, str] = {}
@@ -42,6 +47,33 @@ class Parameters:
         if value not in ("true", "false"):
             raise _wrong(name, "true or false", value)
         return value == "true"
+
+    def uuid(self, name: str) -> str | None:
+        """In lower case, as ids are. Raises BadQuery."""
+        value = self._values.get(name)
+        if value is not None and not is_uuid(value):
+            raise _wrong(name, "a UUID", value)
+        return value if value is None else value.lower()
+
+    def integer(self, name: str) -> int | None:
+        """Raises BadQuery."""
+        value = self._values.get(name)
+        if value is not None and not _INTEGER.fullmatch(value):
+            raise _wrong(name, "an integer", value)
+        return value if value is None else int(value)
+
+    def one_of(self, name: str, words: Sequence[W]) -> W | None:
+        """Raises BadQuery for any other word."""
+        value = self._values.get(name)
+        found = next((word for word in words if word == value), None)
+        if value is not None and found is None:
+            raise _wrong(name, "one of " + ", ".join(words), value)
+        return found
+
+    @property
+    def has_page(self) -> bool:
+        """Whether a page was asked for at all."""
+        return "page[number]" in self._values or "page[size]" in self._values
 
     def flag(self, name: str) -> bool:
         return self.boolean(name) or False

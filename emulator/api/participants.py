@@ -33,7 +33,7 @@ async def get(call: Call) -> web.Response:
 def wire(participant: Participant) -> rest.RoomParticipant:
     return rest.RoomParticipant(
         id=participant.id,
-        session_id=participant.session_id,
+        session_id=participant.session_id or None,
         joined_at=participant.joined_at,
         updated_at=participant.updated_at,
         context=participant.context,

@@ -8,12 +8,16 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from emulator.api import participants, rooms, sessions, unavailable
+from emulator.api import participants, rooms, sessions
 from emulator.api.auth import Access
 from emulator.api.call import Call, Operation
+from emulator.api.compositions import Compositions
+from emulator.api.downloads import Downloads
 from emulator.api.edge import RATE_HEADERS, Edge
 from emulator.api.errors import RateLimited
+from emulator.api.faults import FaultLayer
 from emulator.api.rate_limit import RateLimit, RateLimiter
+from emulator.api.recordings import Recordings
 from emulator.api.tokens import Tokens
 from emulator.clock import monotonic
 from emulator.rooms.account import Account
@@ -33,7 +37,10 @@ class RestApi:
     """The REST API over the domain (rest-and-webhooks.md, sections 1 to 4).
 
     `require_key_for_actions` refuses session actions without a key, which the public document allows;
-    `lenient_pages` takes page values out of range as the defaults (R-44); `rate_limit` is off unless given (R-24).
+    `downloads` makes the URLs of media files, and answers them. `lenient` takes page values out of range as the
+    defaults (R-44) and compositions without a session (R-97), as the SDKs' own tests want it (R-117; their third wish,
+    literal refresh tokens, a state document fulfils). `rate_limit` is off unless given (R-24).
+    `faults` go wrong on purpose, after authentication and rate limit.
     Put `error_middleware` on the root application: it also sees paths and methods that match nothing here.
     """
 
@@ -41,17 +48,23 @@ class RestApi:
         self,
         accounts: Accounts,
         mint: TokenMint,
+        downloads: Downloads,
         *,
         require_key_for_actions: bool = False,
-        lenient_pages: bool = False,
+        lenient: bool = False,
         rate_limit: RateLimit | None = None,
+        faults: FaultLayer | None = None,
         monotonic: Callable[[], float] = monotonic,
         new_request_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self._access = Access(accounts, require_key_for_actions=require_key_for_actions)
         self._tokens = Tokens(accounts, mint)
-        self._lenient_pages = lenient_pages
+        self._downloads = downloads
+        self._recordings = Recordings(downloads)
+        self._compositions = Compositions(downloads)
+        self._lenient = lenient
         self._limiter = RateLimiter(rate_limit, monotonic) if rate_limit else None
+        self._faults = faults
         self._edge = Edge(new_request_id)
 
     @property
@@ -59,12 +72,14 @@ class RestApi:
         return self._edge.middleware
 
     def add_routes(self, app: web.Application, *, prefixes: Sequence[str] = PREFIXES) -> None:
-        """Register every operation of section 2 under each prefix."""
+        """Register every operation of section 2 under each prefix, and the downloads."""
         for prefix in prefixes:
             app.add_routes(web.route(method, prefix + path, handler) for method, path, handler in self._table())
+        self._downloads.add_routes(app)
 
     def _table(self) -> list[tuple[str, str, Handler]]:
         keyed, action = self._keyed, self._session_action
+        recordings, compositions = self._recordings, self._compositions
         return [
             ("GET", "/rooms", keyed(rooms.list_all)),
             ("POST", "/rooms", keyed(rooms.create)),
@@ -83,14 +98,14 @@ class RestApi:
             ("GET", _SESSION + "/participants", keyed(participants.list_of_session)),
             ("GET", "/room_participants", keyed(participants.list_all)),
             ("GET", "/room_participants/{room_participant_id}", keyed(participants.get)),
-            ("GET", "/room_recordings", keyed(unavailable.recordings)),
-            ("DELETE", "/room_recordings", keyed(unavailable.recordings)),
-            ("GET", _RECORDING, keyed(unavailable.recordings)),
-            ("DELETE", _RECORDING, keyed(unavailable.recordings)),
-            ("GET", "/room_compositions", keyed(unavailable.compositions)),
-            ("POST", "/room_compositions", keyed(unavailable.compositions)),
-            ("GET", _COMPOSITION, keyed(unavailable.compositions)),
-            ("DELETE", _COMPOSITION, keyed(unavailable.compositions)),
+            ("GET", "/room_recordings", keyed(recordings.list_all)),
+            ("DELETE", "/room_recordings", keyed(recordings.delete_all)),
+            ("GET", _RECORDING, keyed(recordings.get)),
+            ("DELETE", _RECORDING, keyed(recordings.delete)),
+            ("GET", "/room_compositions", keyed(compositions.list_all)),
+            ("POST", "/room_compositions", keyed(compositions.create)),
+            ("GET", _COMPOSITION, keyed(compositions.get)),
+            ("DELETE", _COMPOSITION, keyed(compositions.delete)),
         ]
 
     def _keyed(self, operation: Operation) -> Handler:
@@ -106,13 +121,18 @@ class RestApi:
 
         return handle
 
-    async def _run(self, operation: Operation, request: web.Request, account: Account) -> web.Response:
+    async def _run(self, operation: Operation, request: web.Request, account: Account) -> web.StreamResponse:
         self._charge(request, account)
-        return await operation(Call(request, account, self._lenient_pages))
+
+        async def operate(request: web.Request) -> web.StreamResponse:
+            return await operation(Call(request, account, self._lenient))
+
+        return await (self._faults.run(request, account, operate) if self._faults else operate(request))
 
     async def _refresh(self, request: web.Request) -> web.StreamResponse:
-        caller = self._access.by_key_if_any(request)
-        return await self._tokens.refresh(request, caller, lambda account: self._charge(request, account))
+        """The token in the body says whose request this is, so it is read before anything is counted or goes wrong."""
+        wish = await self._tokens.read_wish(request, self._access.by_key_if_any(request))
+        return await self._run(lambda call: self._tokens.refresh(call, wish), request, wish.account)
 
     def _charge(self, request: web.Request, account: Account) -> None:
         """Raises RateLimited."""

@@ -66,7 +66,8 @@ async def unmute(call: Call) -> web.Response:
 def wire(records: Records, session: Session, *, with_participants: bool) -> rest.RoomSession:
     return rest.RoomSession(
         id=session.id,
-        room_id=session.room_id,
+        active=session.active,
+        room_id=session.room_id or None,
         created_at=session.created_at,
         updated_at=session.updated_at,
         ended_at=session.ended_at,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -12,7 +14,7 @@ from emulator.api.errors import Forbidden
 from emulator.api.validation import Check, checked, integer_between, is_uuid, read_body, required, text
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
-from emulator.rooms.tokens import MintedToken, TokenMint, TokenType, check_room, check_time
+from emulator.rooms.tokens import Grant, MintedToken, TokenMint, TokenType, check_room, check_time
 from emulator.wire import rest
 
 DEFAULT_TTL_SECS = 600
@@ -20,6 +22,15 @@ DEFAULT_REFRESH_TTL_SECS = 3600
 TTL_FIELDS: Mapping[str, Check] = {"token_ttl_secs": integer_between(10, 3600)}
 GENERATE_FIELDS: Mapping[str, Check] = {**TTL_FIELDS, "refresh_token_ttl_secs": integer_between(60, 86400)}
 """Limits and defaults of section 2.2 (R-61, R-64)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshWish:
+    """A refresh token that was read but not yet checked against time and room, and the life wished for the new one."""
+
+    account: Account
+    grant: Grant
+    ttl_secs: int
 
 
 class Tokens:
@@ -37,33 +48,53 @@ class Tokens:
         tokens = rest.ClientTokens(access.text, access.expires_at, refresh.text, refresh.expires_at)
         return answers.one(tokens.as_json(), status=201)
 
-    async def refresh(
-        self, request: web.Request, caller: Account | None, charge: Callable[[Account], None]
-    ) -> web.Response:
-        """A new access token for the room and the account that the refresh token names (section 4, "Tokens").
+    async def read_wish(self, request: web.Request, caller: Account | None) -> RefreshWish:
+        """What a refresh asks for, and of which account: the token says it.
 
-        The path's id only counts if it is a UUID: the vendor's sample application sends `undefined` there (R-22).
-        `caller` is whose key came along, if one did; `charge` is told whose request this was once that is known.
-        Raises Forbidden or TokenRefused (403), BadBody.
+        `caller` is whose key came along, if one did. Raises Forbidden or TokenRefused (403), BadBody.
         """
         body = await read_body(request)
         token = required(body, "refresh_token", text)
         ttl = checked(body, TTL_FIELDS).get("token_ttl_secs", DEFAULT_TTL_SECS)
-        grant = self._mint.read(token, token_type="refresh")  # noqa: S106 - names the kind; no secret
+        grant = self._literal(token, caller)
+        if grant is None:
+            grant = self._mint.read(token, token_type="refresh")  # noqa: S106 - names the kind; no secret
         account = self._accounts.by_id(grant.account_id)
         if account is None:
             raise Forbidden("The token's user is no account of this emulator.")
         if caller is not None and caller is not account:
             raise Forbidden("The token belongs to another account than the API key sent with it.")
-        charge(account)
+        return RefreshWish(account, grant, ttl)
+
+    async def refresh(self, call: Call, wish: RefreshWish) -> web.Response:
+        """A new access token for the room and the account that the refresh token names (section 4, "Tokens").
+
+        The path's id only counts if it is a UUID: the vendor's sample application sends `undefined` there (R-22).
+        Raises Forbidden or TokenRefused (403).
+        """
+        account, grant = wish.account, wish.grant
         check_time(grant, account.now())
-        path_id = request.match_info["room_id"].lower()
+        path_id = call.path_id("room_id").lower()
         if is_uuid(path_id):
             check_room(grant, path_id)
         if grant.room_id not in account.records.rooms:
             raise Forbidden(f"The token's room {grant.room_id} does not exist any more.")
-        access = self._new("access", account, grant.room_id, ttl)
+        access = self._new("access", account, grant.room_id, wish.ttl_secs)
         return answers.one(rest.ClientTokens(access.text, access.expires_at).as_json(), status=201)
+
+    def _literal(self, token: str, caller: Account | None) -> Grant | None:
+        """A literal refresh token that came with a state document: strictly equal, and good for ever (R-117).
+
+        Raises Forbidden when several accounts have it and no key says which one is meant.
+        """
+        owners = self._accounts.of_refresh_token(token)
+        if caller is not None:
+            owners = [(account, room_id) for account, room_id in owners if account is caller]
+        if len(owners) > 1:
+            raise Forbidden(f"{len(owners)} accounts have this refresh token: send the API key of the one meant.")
+        for account, room_id in owners:
+            return Grant(account.id, room_id, "refresh", expires_at=sys.maxsize, not_before=0)
+        return None
 
     def _new(self, token_type: TokenType, account: Account, room_id: str, ttl_secs: int) -> MintedToken:
         return self._mint.mint(

@@ -32,20 +32,20 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-async def read_body(request: web.Request) -> Body:
-    """The JSON object of a request that must have one.
+async def read_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Body:
+    """The JSON object of a request that must have one, of at most `limit` bytes.
 
     Raises MalformedJson or UnreadableBody (400), BadBody (422: missing, or no object), BodyTooLarge (413).
     """
-    body = await read_optional_body(request)
+    body = await read_optional_body(request, limit=limit)
     if body is None:
         raise BadBody("", "This operation requires a JSON object as its body; the body is empty.")
     return body
 
 
-async def read_optional_body(request: web.Request) -> Body | None:
+async def read_optional_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Body | None:
     """As `read_body`, or None for an empty body."""
-    raw = await _read_raw(request)
+    raw = await _read_raw(request, limit)
     if not raw:
         return None
     try:
@@ -60,17 +60,17 @@ async def read_optional_body(request: web.Request) -> Body | None:
     return body
 
 
-async def _read_raw(request: web.Request) -> bytes:
+async def _read_raw(request: web.Request, limit: int) -> bytes:
     if not request.body_exists:
         return b""
-    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
-        raise BodyTooLarge(MAX_BODY_BYTES)
+    if request.content_length is not None and request.content_length > limit:
+        raise BodyTooLarge(limit)
     chunks = bytearray()
     try:
         async for chunk in request.content.iter_any():
             chunks += chunk
-            if len(chunks) > MAX_BODY_BYTES:
-                raise BodyTooLarge(MAX_BODY_BYTES)
+            if len(chunks) > limit:
+                raise BodyTooLarge(limit)
     except web.RequestPayloadError as error:
         request.content.feed_eof()  # nothing more can come of it: or aiohttp reads on, and logs the same error again
         raise UnreadableBody(f"The request body can not be read: {error}") from error
@@ -145,6 +145,18 @@ def _is_webhook_url(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
+
+
+def uuid(pointer: str, value: Any) -> str:
+    """In lower case, as ids are."""
+    if not isinstance(value, str) or not is_uuid(value):
+        raise _wrong(pointer, "a UUID", value)
+    return value.lower()
+
+
+def anything(pointer: str, value: Any) -> Any:
+    """What the domain checks as a whole."""
+    return value
 
 
 def nullable(check: Check) -> Check:

@@ -123,6 +123,17 @@ class AudioActivity(ParticipantEvent):
     key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class MessageReceived(ParticipantEvent):
+    """`participant_id` is the sender's, also one's own: a message to everyone comes back. `payload` is whatever JSON
+    the sender's application gave, under its `kind`. No `recipients` means everyone.
+    """
+
+    kind: str
+    payload: Any
+    recipients: tuple[str, ...] = ()
+
+
 EventT = TypeVar("EventT", bound=ClientEvent)
 Where = Mapping[str, object] | Callable[[Any], bool] | None
 """A condition on an event: fields that must be equal, or a function of the event."""

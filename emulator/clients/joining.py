@@ -21,11 +21,13 @@ class Handles:
     mixer: int = 0
 
 
-async def register(janus: JanusClient, handles: Handles, roster: Roster, room_id: str, context: str | None) -> None:
+async def register(
+    janus: JanusClient, handles: Handles, roster: Roster, room_id: str, context: str | None, *, messages: bool
+) -> None:
     """REG: our presence. Joined muted, never negotiates media. Raises SignalingError."""
     handles.register = await janus.attach(AUDIOBRIDGE, name="REG")
-    own = Participant(roster.participant_id, context, "local", can_receive_messages=False)
-    display = displays.encode(displays.participant(own.id, external=context))
+    own = Participant(roster.participant_id, context, "local", can_receive_messages=messages)
+    display = displays.encode(displays.participant(own.id, external=context, can_receive_messages=messages))
     await janus.message(
         handles.register,
         {"request": "join", "room": room_id, "display": display, "muted": True},
@@ -63,8 +65,35 @@ async def join_mixer(
         name="MIX join",
         expect={"audiobridge": "joined"},
     )
+    await _open_mix(janus, handles.mixer, mix, display)
+
+
+async def call_in(
+    janus: JanusClient,
+    handles: Handles,
+    roster: Roster,
+    mix: MixConnection | None,
+    room_id: str,
+    context: str | None,
+    stream_id: str,
+) -> None:
+    """A telephone: one handle is both its presence and its audio (D5, S-105). Raises SignalingError, MediaError."""
+    handles.register = handles.mixer = await janus.attach(AUDIOBRIDGE, name="PHONE")
+    own = Participant(roster.participant_id, context, "local", can_receive_messages=False)
+    display = displays.encode(displays.telephone(own.id, stream_id, external=context))
+    await janus.message(
+        handles.register,
+        {"request": "join", "room": room_id, "display": display, "muted": False},
+        name="PHONE join",
+        expect={"audiobridge": "joined"},
+        on_answer=lambda data: roster.registered(data, own),
+    )
+    await _open_mix(janus, handles.mixer, mix, display)
+
+
+async def _open_mix(janus: JanusClient, handle_id: int, mix: MixConnection | None, display: str) -> None:
     answer = await janus.message(
-        handles.mixer,
+        handle_id,
         {"request": "configure", "display": display},
         name="MIX configure with offer",
         expect={"audiobridge": "event", "result": "ok"},

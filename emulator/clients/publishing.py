@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from emulator.clients.answers import PluginAnswer
@@ -84,7 +83,7 @@ class Publishing:
         if connection is None:  # announced at once, with these flags: nothing is left for R14 to tell
             await self._configure(stream, f"{name} configure", bitrate=BITRATE)
             return
-        connection.on_connected = functools.partial(joined.background.spawn, self._begin(stream), f"{name} begins")
+        connection.on_connected = lambda: joined.background.spawn(self._begin(stream), f"{name} begins")
         connection.on_failed = lambda reason: joined.background.fault(f"{name}: {reason}")
         offer = Jsep("offer", connection.offer())
         answer = await self._configure(stream, f"{name} configure with offer", offer, bitrate=BITRATE)

@@ -1,7 +1,8 @@
 """A participant on the wire: joins, publishes, subscribes and leaves with the requests of the official JavaScript SDK.
 
 One WebSocket is one Janus session is one participant, with the handles REG (who is here), LST (what is published) and
-MIX (the mixed audio); each published stream adds a PUB, each subscription a SUB (signaling.md).
+MIX (the mixed audio), and TXT for messages if they are wanted; each published stream adds a PUB, each subscription a
+SUB (signaling.md).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import logging
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from types import TracebackType
 from typing import Literal, Self, TypeVar
@@ -21,6 +22,7 @@ from emulator.clients import joining
 from emulator.clients.answers import PluginEvent, reason_for
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.audio_track import TimedBlock
+from emulator.clients.chat import Chat
 from emulator.clients.errors import ClientStateError, ConnectionLost, RequestTimeout
 from emulator.clients.events import (
     ClientEvent,
@@ -45,6 +47,7 @@ from emulator.clients.sources.base import Identity
 from emulator.clients.sources.registry import AudioSpec, VideoSpec, audio_source, video_source
 from emulator.clients.subscribing import Subscribing
 from emulator.clients.subscription import Subscription
+from emulator.clients.telephone import Telephone
 from emulator.clients.websocket import Transport, open_websocket
 from emulator.clients.workers import Workers, shared_workers
 from emulator.media.transport.dtls import Certificate
@@ -56,6 +59,7 @@ CONNECT_TIMEOUT_SECS = 30.0
 """The SDK's one timer over the whole of `connect()` (signaling.md 1.8)."""
 CODE_CONNECT_TIMEOUT = 3999
 
+Kind = Literal["web", "telephone"]
 Status = Literal["initialized", "connecting", "connected", "disconnected"]
 PartT = TypeVar("PartT")
 OpenTransport = Callable[[str], Awaitable[Transport]]
@@ -77,6 +81,8 @@ class RoomSession:
     name             for people: on test cards, in logs and in errors
     tone             index of the participant's chord (0 to 63), drawn from `rng` unless given
     rng              source of all ids, SSRCs and draws; unseeded unless given
+    kind             "web", or "telephone": somebody who calls in, with audio in the mix and nothing else
+    messages         as `enableMessages` of the SDK: joins the text room, too, over a data channel of its own
     media_host       address to which the UDP sockets are bound
     media            False: nothing is sent or received but signaling, and nothing waits for real time; only over an
                      in-memory transport (`open_transport=memory_opener(lobby)`), which the server knows by that
@@ -93,6 +99,8 @@ class RoomSession:
         name: str | None = None,
         tone: int | None = None,
         rng: Random | None = None,
+        kind: Kind = "web",
+        messages: bool = False,
         media_host: str = "127.0.0.1",
         workers: Workers | None = None,
         certificate: Certificate | None = None,
@@ -104,12 +112,16 @@ class RoomSession:
     ) -> None:
         if not media and open_transport is open_websocket:
             raise ClientStateError("media=False: expected an in-memory transport, got the WebSocket")
+        if kind == "telephone" and messages:
+            raise ClientStateError("kind='telephone': expected messages=False, a telephone has no text")
         self._rng = rng or Random(secrets.randbits(128))
+        self.kind = kind
         self.room_id = room_id
         self.participant_id = participant_id or str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         self.name = name or f"participant {self.participant_id[:8]}"
         self.tone = self._rng.randrange(TONES) if tone is None else tone
         self._stream_ids = Random(self._rng.getrandbits(128))
+        self._text_ids = Random(self._rng.getrandbits(128)) if messages else None
         self.context = context
         if context is None and name is not None:
             self.context = json.dumps({"id": self.participant_id, "username": name}, ensure_ascii=False)
@@ -139,6 +151,7 @@ class RoomSession:
         )
         self._janus: JanusClient | None = None
         self._mix: MixConnection | None = None
+        self._chat: Chat | None = None
         self._handles = joining.Handles()
         self._joined: Joined | None = None
         self._publishing: Publishing | None = None
@@ -185,6 +198,8 @@ class RoomSession:
         """As if the process were killed: TCP reset without a Close frame, no goodbye on any media connection."""
         if self._mix is not None:
             self._mix.cut()
+        if self._chat is not None:
+            self._chat.cut()
         if self._publishing is not None:
             self._publishing.cut()
         if self._subscribing is not None:
@@ -212,9 +227,6 @@ class RoomSession:
             request_timeout=self._request_timeout,
             keepalive_interval=self._keepalive_interval if self._media else None,
         )
-        await janus.create()
-        await joining.register(janus, self._handles, self._roster, self.room_id, self.context)
-        await joining.listen(janus, self._handles, self._roster, self.room_id)
         settings = MediaSettings(
             host=self._media_host,
             certificate=self._certificate or shared_certificate(),
@@ -222,10 +234,28 @@ class RoomSession:
             cname=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             clock=asyncio.get_running_loop().time,
         )
+        await janus.create()
+        if self._text_ids is not None:
+            self._chat = Chat(
+                self.name,
+                self.participant_id,
+                janus,
+                self._background,
+                settings=settings if self._media else None,
+                emit=self._emit,
+                rng=self._text_ids,
+                request_timeout=self._request_timeout,
+            )
+            await self._chat.enter(self.room_id)
+        if self.kind == "web":
+            await joining.register(
+                janus, self._handles, self._roster, self.room_id, self.context, messages=self._chat is not None
+            )
+            await joining.listen(janus, self._handles, self._roster, self.room_id)
         if self._media:
             self._mix = MixConnection(f"{self.name}: MIX", settings, on_audio=self.heard.receive)
             self._mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
-        await joining.join_mixer(janus, self._handles, self._mix, self.room_id, self.participant_id, settings.uuid())
+        await self._join_mix(janus, settings.uuid())
         self._joined = Joined(
             room_id=self.room_id,
             participant_id=self.participant_id,
@@ -239,7 +269,7 @@ class RoomSession:
             media=self._media,
             stream_ids=self._stream_ids,
         )
-        self._publishing = Publishing(self._joined)
+        self._publishing = (Publishing if self.kind == "web" else Telephone)(self._joined)
         self._subscribing = Subscribing(self._joined)
         if janus.close_code is not None:
             raise ConnectionLost("connect", janus.close_code, reason_for(janus.close_code))
@@ -247,6 +277,13 @@ class RoomSession:
         self._emit(Connected())
         if self._media:
             await janus.trickle_completed(self._handles.mixer, name="MIX")
+
+    async def _join_mix(self, janus: JanusClient, stream_id: str) -> None:
+        handles, room_id = self._handles, self.room_id
+        if self.kind == "web":
+            await joining.join_mixer(janus, handles, self._mix, room_id, self.participant_id, stream_id)
+        else:
+            await joining.call_in(janus, handles, self._roster, self._mix, room_id, self.context, stream_id)
 
     def _say(self, origin: float, block: TimedBlock) -> None:
         if self._mix is not None and self._mix.audio is not None:
@@ -273,6 +310,8 @@ class RoomSession:
             await self._publishing.close()
         if self._subscribing is not None:
             await self._subscribing.close()
+        if self._chat is not None:
+            self._chat.close()
         if self._mix is not None:
             self._mix.close()
         if self._janus is not None:
@@ -287,6 +326,8 @@ class RoomSession:
             self._roster.audiobridge_event(event.data)
         elif event.handle_id == self._handles.listener:
             self._roster.videoroom_event(event.data)
+        elif self._chat is not None and event.handle_id == self._chat.handle_id:
+            self._chat.receive(event.data)
 
     def _emit(self, event: ClientEvent) -> None:
         self._history.append(event)
@@ -369,7 +410,10 @@ class RoomSession:
     async def publish(
         self, key: str = "self", *, video: VideoSpec = "test_card", audio: AudioSpec = "tone"
     ) -> PublishedStream:
-        """As `addStream`. A kind that is None is sent as the SDK's fallback. Raises ClientError."""
+        """As `addStream`. A kind that is None is sent as the SDK's fallback; a telephone has audio only (video=None).
+
+        Raises ClientError.
+        """
         publishing = self._require(self._publishing)
         identity = Identity(self.participant_id, self.name, key, self.tone)
         return await publishing.publish(key, video=video_source(video, identity), audio=audio_source(audio, identity))
@@ -385,6 +429,22 @@ class RoomSession:
     @property
     def published(self) -> dict[str, PublishedStream]:
         return dict(self._publishing.streams) if self._publishing is not None else {}
+
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    async def send_message(
+        self, payload: object, to: Iterable[RoomSession | str] | RoomSession | str = (), *, kind: str = "text"
+    ) -> None:
+        """As `sendMessage`: to everyone, oneself included, unless told to whom. Returns when the server has answered.
+
+        `payload` is a text or any other JSON. Others notice `MessageReceived`. Raises ClientError, ClientStateError
+        for a client that was made without `messages=True`.
+        """
+        self._connected()
+        if self._chat is None:
+            raise ClientStateError(f"{self.name}: expected a client made with messages=True")
+        people = [to] if isinstance(to, RoomSession | str) else to
+        await self._chat.say(payload, [participant_id_of(each) for each in people], kind=kind)
 
     # -- subscribing ----------------------------------------------------------------------------------------------
 
@@ -402,6 +462,8 @@ class RoomSession:
 
         Raises ClientError, or AssertionError when there is no such stream within `within` seconds.
         """
+        if self.kind == "telephone":
+            raise ClientStateError(f"{self.name}: a telephone hears the mixed audio and sees nothing")
         subscribing, person = self._require(self._subscribing), participant_id_of(participant)
         place = person, key
         if place not in self._roster.streams:

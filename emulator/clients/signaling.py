@@ -31,6 +31,7 @@ log = logging.getLogger("emulator.clients")
 
 AUDIOBRIDGE = "janus.plugin.audiobridge"
 VIDEOROOM = "janus.plugin.videoroom"
+TEXTROOM = "janus.plugin.textroom"
 
 KEEPALIVE_SECS = 5.0
 REQUEST_TIMEOUT_SECS = 10.0

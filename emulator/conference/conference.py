@@ -18,7 +18,7 @@ from emulator.conference.legs import (
     mid_extensions,
     payload_formats,
 )
-from emulator.media.audio.activity import Talkers
+from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.errors import NegotiationError
@@ -68,6 +68,7 @@ class Conference:
         socket: MediaSocket,
         loop: asyncio.AbstractEventLoop,
         rng: random.Random,
+        talk: TalkSettings | None = None,
     ) -> None:
         # NumPy is a quarter of the emulator's start, and nobody needs it before the first session (see `serve`).
         from emulator.conference.mix import Mix
@@ -79,8 +80,9 @@ class Conference:
         self._publishers: dict[int, PublisherLeg] = {}
         self._subscribers: dict[int, SubscriberLeg] = {}
         self._mixers: dict[int, MixerLeg] = {}
-        self._mix = Mix(loop, self._leg_talks)
-        self._talkers: Talkers[int] = Talkers()
+        talk = talk or TalkSettings()
+        self._mix = Mix(loop, self._leg_talks, talk=talk)
+        self._talkers: Talkers[int] = Talkers.by(talk)
 
     # -- publishers -----------------------------------------------------------------------------------------------
 
@@ -262,11 +264,22 @@ class Conference:
     # -- who talks ------------------------------------------------------------------------------------------------
 
     def _listen_to(self, handle_id: int, feed: Feed) -> Callable[[bytes, int, int, int | None], object]:
-        """Watch a published stream's levels, as the header extension tells them (RFC 6464)."""
+        """Watch a published stream's levels: as the header extension tells them (RFC 6464), else decoded."""
+        from emulator.media.audio.loudness import Loudness  # NumPy, as above
+
+        loudness: Loudness | None = None
 
         def heard(payload: bytes, sequence: int, timestamp: int, level: int | None) -> None:
-            if level is not None and feed.audio_gate_open:
-                transition = self._talkers.observe(handle_id, -float(level), self._loop.time())
+            nonlocal loudness
+            if not feed.audio_gate_open:
+                return
+            if level is not None:
+                loud: float | None = -float(level)
+            else:
+                loudness = loudness or Loudness()
+                loud = loudness.of(payload)
+            if loud is not None:
+                transition = self._talkers.observe(handle_id, loud, self._loop.time())
                 if transition is not None:
                     self._stream_talks(transition.who, transition.talking)
 

@@ -7,7 +7,10 @@ import random
 from functools import partial
 
 from emulator.conference.conference import Conference
+from emulator.conference.text_leg import TextLeg
 from emulator.events import Record
+from emulator.media.audio.activity import TalkSettings
+from emulator.media.transport.parameters import DataLimits
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
@@ -19,11 +22,20 @@ CONTROL_INTERVAL_SECS = 0.1
 class Conferences:
     """Makes a conference when a session needs one and ends it with the session."""
 
-    def __init__(self, socket: MediaSocket, *, loop: asyncio.AbstractEventLoop, rng: random.Random) -> None:
+    def __init__(
+        self,
+        socket: MediaSocket,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        rng: random.Random,
+        talk: TalkSettings | None = None,
+    ) -> None:
         self._socket = socket
         self._loop = loop
         self._rng = rng
+        self._talk = talk
         self._by_session: dict[tuple[str, str], Conference] = {}
+        self._texts: set[TextLeg] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def of(self, account: Account, session_id: str) -> Conference:
@@ -31,11 +43,17 @@ class Conferences:
         key = (account.id, session_id)
         conference = self._by_session.get(key)
         if conference is None:
-            conference = Conference(account, socket=self._socket, loop=self._loop, rng=self._rng)
+            conference = Conference(account, socket=self._socket, loop=self._loop, rng=self._rng, talk=self._talk)
             self._by_session[key] = conference
             if self._timer is None:
                 self._tick()
         return conference
+
+    def open_text(self, limits: DataLimits | None = None) -> TextLeg:
+        """A connection for text messages; it ends when its owner closes it. Raises TransportStateError."""
+        leg = TextLeg(self._socket, limits=limits or DataLimits(), forget=self._texts.discard)
+        self._texts.add(leg)
+        return leg
 
     def watch(self, account: Account) -> None:
         """Follow this account's events from now on."""
@@ -78,3 +96,5 @@ class Conferences:
         for conference in self._by_session.values():
             conference.close()
         self._by_session.clear()
+        for leg in tuple(self._texts):
+            leg.close()

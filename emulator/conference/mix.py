@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.audio.leg import Leg
 from emulator.media.audio.mixer import Mixer
 from emulator.media.audio.opus import FRAME
@@ -48,10 +49,12 @@ class MixStats:
 class Mix:
     """Legs are named by the handle that owns them. `on_talking(leg, talking)` tells transitions, on the loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_talking: OnTalking) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, on_talking: OnTalking, *, talk: TalkSettings | None = None
+    ) -> None:
         self._loop = loop
         self._on_talking = on_talking
-        self._mixer: Mixer[int] = Mixer()
+        self._mixer: Mixer[int] = Mixer(talkers=Talkers.by(talk or TalkSettings()))
         self._legs: dict[int, Leg[int]] = {}
         self._senders: dict[int, RtpSender] = {}
         self._schedule: TickSchedule | None = None

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import random
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
-from emulator.clock import Clock, RealClock
+from emulator.clock import Clock, RealClock, TravellingClock
+from emulator.events import StoreError
 from emulator.rooms.account import Account
+from emulator.rooms.archive import Archive, Archives
+
+log = logging.getLogger("emulator.rooms")
 
 MAX_ACCOUNTS = 10_000
 """Keys make accounts on first use; this bounds what a runaway client can fill memory with."""
@@ -48,6 +54,41 @@ class Accounts:
         self._seed = seed
         self._on_created = on_created
         self._keys = tuple(keys)
+        self._archives: Archives | None = None
+
+    def restore(self, archives: Archives) -> None:
+        """Bring back every account that is written there, and write down what happens from now on.
+
+        An account has its old id and records; its generators go on elsewhere, so that no id comes twice; its clock
+        begins no earlier than its last event. Sessions that were live are ended, once everybody is watching. Raises
+        StoreError.
+        """
+        self._archives = archives
+        accounts = [self._restored(archive) for archive in archives.accounts()]
+        for account in accounts:
+            account.end_interrupted()
+            account.compact()
+
+    def _restored(self, archive: Archive) -> Account:
+        clock = self._make_clock()
+        if not isinstance(clock, TravellingClock):
+            clock = TravellingClock()  # the real one cannot be moved, if it is behind the last event
+        seed = uuid.uuid4().int if archive.seed is None else f"{archive.seed}, start {archive.start}"
+        account = Account(archive.account_id, clock=clock, rng=random.Random(seed))
+        last = account.restore(archive)
+        if last is not None and (behind := last - clock.now()) > timedelta():
+            clock.jump(behind)
+        self._enter(archive.key, account)
+        return account
+
+    def write_pending(self) -> None:
+        """Write what could not be written before (`EventLog.behind`); what still cannot, waits on."""
+        for account in self._by_key.values():
+            if account.log.behind:
+                try:
+                    account.log.write_pending()
+                except StoreError as error:
+                    log.debug("account %s: events wait on: %s", account.id, error)
 
     def by_key(self, key: str) -> Account | None:
         """The account of this bearer key, or None if the key is refused. Raises TooManyAccounts."""
@@ -78,6 +119,17 @@ class Accounts:
         """Every account that has a session of this id (session actions may come without a key)."""
         return [account for account in self._by_key.values() if session_id in account.records.sessions]
 
+    def of_refresh_token(self, token: str) -> list[tuple[Account, str]]:
+        """Every account with this literal refresh token, and the room it opens there (R-117)."""
+        # Compared with all of them, in constant time: how long it takes tells nothing about them.
+        wanted = token.encode("utf-8", "surrogatepass")
+        return [
+            (account, room_id)
+            for account in self._by_key.values()
+            for known, room_id in account.records.refresh_tokens.items()
+            if hmac.compare_digest(known.encode("utf-8", "surrogatepass"), wanted)
+        ]
+
     def all(self) -> list[Account]:
         return list(self._by_key.values())
 
@@ -89,10 +141,12 @@ class Accounts:
         """Drop the account of this key with all its records; its tokens are refused from now on.
 
         Returns it, or None if there is none. The key is as good as new: its next use makes another account.
+        Raises StoreError when it is written somewhere and cannot be removed from there.
         """
-        account = self._by_key.pop(key, None)
+        account = self._by_key.get(key)
         if account is not None:
-            del self._by_id[account.id]
+            account.forget()
+            del self._by_key[key], self._by_id[account.id]
         return account
 
     def _create(self, key: str, seed: int | None, clock: Clock) -> Account:
@@ -101,7 +155,12 @@ class Accounts:
         # Account ids are never seeded: two accounts with one seed must still be told apart by their tokens.
         rng = random.Random(uuid.uuid4().int if seed is None else seed)
         account = Account(str(uuid.uuid4()), clock=clock, rng=rng)
+        if self._archives is not None:
+            account.keep(self._archives.new_account(account.id, key, seed))
+        self._enter(key, account)
+        return account
+
+    def _enter(self, key: str, account: Account) -> None:
         self._by_key[key] = account
         self._by_id[account.id] = account
         self._on_created(account)
-        return account

@@ -1,10 +1,12 @@
 """What the domain refuses. A refused command changes nothing and appends nothing.
 
 DomainError
-├── NotFound            no such room, session, participant
+├── NotFound            no such room, session, participant, recording, composition
 ├── Invalid             a value is wrong; names the field
 │   ├── Missing         a required field is absent
-│   └── Duplicate       a unique name is taken
+│   ├── Duplicate       a unique name is taken
+│   └── NoSuchAssociate a field names a resource that does not exist
+├── BadDocument         a state document is wrong; says where
 ├── SessionOver         an action on a session that has ended
 ├── RoomFull            a join above max_participants
 ├── Conflict            a join or publish that contradicts what is there
@@ -28,7 +30,7 @@ class NotFound(DomainError):
 
 
 class Invalid(DomainError):
-    """`field` names the offending value, as on the wire."""
+    """`field` names the offending value, as on the wire; inside of objects it is a path: `video_layout/left/width`."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -41,6 +43,18 @@ class Missing(Invalid):
 
 class Duplicate(Invalid):
     pass
+
+
+class NoSuchAssociate(Invalid):
+    pass
+
+
+class BadDocument(DomainError, ValueError):
+    """`pointer` is the JSON pointer (RFC 6901) of the offending place in the state document."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(f"{pointer or 'the document'}: {message}")
+        self.pointer = pointer
 
 
 class SessionOver(DomainError):

@@ -8,9 +8,18 @@ from typing import Any, ClassVar, Literal
 from emulator.events import Event
 
 LeaveReason = Literal[
-    "left", "lost", "timed_out", "kicked", "session_ended", "room_deleted", "replaced", "token_expired"
+    "left",
+    "lost",
+    "timed_out",
+    "kicked",
+    "session_ended",
+    "room_deleted",
+    "replaced",
+    "token_expired",
+    "server_restarted",
 ]
 ParticipantKind = Literal["web", "telephone"]
+RecordingKind = Literal["audio", "video"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +138,81 @@ class TalkingChanged(ParticipantEvent):
     """Somebody began or stopped to talk: in a stream of theirs, or (`stream_id` None) in the mixed audio."""
 
     type: ClassVar[str] = "talking_changed"
+    transient: ClassVar[bool] = True
     stream_id: str | None
     talking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted(ParticipantEvent):
+    """A track of a participant is being written to a file from now on (rest-and-webhooks.md 4, "Recording")."""
+
+    type: ClassVar[str] = "recording_started"
+    recording_id: str
+    kind: RecordingKind
+    codec: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCompleted(ParticipantEvent):
+    """The file is ready. `ended_at`: the account's time of the last recorded moment, ISO 8601."""
+
+    type: ClassVar[str] = "recording_completed"
+    recording_id: str
+    kind: RecordingKind
+    codec: str | None
+    duration_secs: int
+    size_mb: float
+    ended_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDeleted(Event):
+    type: ClassVar[str] = "recording_deleted"
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionEnqueued(Event):
+    """Asked for and accepted. `settings`: the body's fields, defaults filled in; ids are None where lenient (R-97)."""
+
+    type: ClassVar[str] = "composition_enqueued"
+    composition_id: str
+    room_id: str | None
+    session_id: str | None
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionProcessing(Event):
+    type: ClassVar[str] = "composition_processing"
+    composition_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionCompleted(Event):
+    """The film is ready. `started_at` and `ended_at` bound the composed media, ISO 8601."""
+
+    type: ClassVar[str] = "composition_completed"
+    composition_id: str
+    duration_secs: int
+    size_mb: float
+    started_at: str
+    ended_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionDeleted(Event):
+    type: ClassVar[str] = "composition_deleted"
+    composition_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateLoaded(Event):
+    """The whole state was replaced by a document (design.md, "The spine"); an empty one is a reset."""
+
+    type: ClassVar[str] = "state_loaded"
+    document: dict[str, Any]
 
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -150,5 +232,13 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StreamChanged,
         StreamUnpublished,
         TalkingChanged,
+        RecordingStarted,
+        RecordingCompleted,
+        RecordingDeleted,
+        CompositionEnqueued,
+        CompositionProcessing,
+        CompositionCompleted,
+        CompositionDeleted,
+        StateLoaded,
     )
 }

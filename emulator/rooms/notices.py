@@ -16,5 +16,3 @@ def tell_what_is_missing(record: Record) -> None:
         case h.RoomCreated(room_id=room_id, settings=asked) | h.RoomUpdated(room_id=room_id, changes=asked):
             if asked.get("enable_recording"):
                 log.warning("room %s: enable_recording is stored, but this version records nothing yet", room_id)
-            if asked.get("webhook_event_url"):
-                log.warning("room %s: webhook_event_url is stored, but this version delivers no webhooks yet", room_id)

@@ -6,13 +6,15 @@ date filter; the order is newest first, then by id (rest-and-webhooks.md, sectio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Reversible
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import groupby, islice
 from typing import Generic, Protocol, TypeVar
 
+from emulator.rooms.composition import Composition, CompositionStatus
+from emulator.rooms.index import Identified, Index, Order
 from emulator.rooms.participant import Participant
+from emulator.rooms.recording import Recording
 from emulator.rooms.records import Records
 from emulator.rooms.room import Room
 from emulator.rooms.session import Session
@@ -21,13 +23,9 @@ DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 250
 
 
-class _Identified(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
 T = TypeVar("T")
-I = TypeVar("I", bound=_Identified)  # noqa: E741 - "identified", beside T
+R = TypeVar("R", bound=Identified)
+C = TypeVar("C", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,12 @@ class DateFilter:
 
     def __bool__(self) -> bool:
         return self.eq is not None or self.gte is not None or self.lte is not None
+
+    def days(self) -> tuple[date | None, date | None]:
+        """The first and the last day that can match. None: unbounded; the first is None only if nothing is asked."""
+        low = max((day for day in (self.eq, self.gte) if day is not None), default=date.min)
+        high = min((day for day in (self.eq, self.lte) if day is not None), default=None)
+        return (low, high) if self else (None, None)
 
     def matches(self, at: datetime | None) -> bool:
         if not self:
@@ -102,7 +106,7 @@ class SessionFilter:
 
     def matches(self, session: Session) -> bool:
         return (
-            (self.room_id is None or session.room_id == self.room_id)
+            (self.room_id is None or session.room_id == self.room_id != "")
             and (self.active is None or session.active == self.active)
             and self.created_at.matches(session.created_at)
             and self.updated_at.matches(session.updated_at)
@@ -120,7 +124,7 @@ class ParticipantFilter:
 
     def matches(self, participant: Participant) -> bool:
         return (
-            (self.session_id is None or participant.session_id == self.session_id)
+            (self.session_id is None or participant.session_id == self.session_id != "")
             and (self.context is None or participant.context == self.context)
             and self.joined_at.matches(participant.joined_at)
             and self.updated_at.matches(participant.updated_at)
@@ -128,67 +132,148 @@ class ParticipantFilter:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingFilter:
+    """`duration_secs`: at least so long (R-59)."""
+
+    room_id: str | None = None
+    session_id: str | None = None
+    participant_id: str | None = None
+    status: str | None = None
+    kind: str | None = None
+    duration_secs: int | None = None
+    started_at: DateFilter = ANY_DATE
+    ended_at: DateFilter = ANY_DATE
+
+    def matches(self, recording: Recording) -> bool:
+        return (
+            (self.room_id is None or recording.room_id == self.room_id)
+            and (self.session_id is None or recording.session_id == self.session_id)
+            and (self.participant_id is None or recording.participant_id == self.participant_id)
+            and (self.status is None or recording.status == self.status)
+            and (self.kind is None or recording.kind == self.kind)
+            and (
+                self.duration_secs is None
+                or (recording.duration_secs is not None and recording.duration_secs >= self.duration_secs)
+            )
+            and self.started_at.matches(recording.started_at)
+            and self.ended_at.matches(recording.ended_at)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionFilter:
+    session_id: str | None = None
+    status: CompositionStatus | None = None
+    created_at: DateFilter = ANY_DATE
+
+    def matches(self, composition: Composition) -> bool:
+        return (
+            (self.session_id is None or composition.session_id == self.session_id)
+            and (self.status is None or composition.status == self.status)
+            and self.created_at.matches(composition.created_at)
+        )
+
+
+class _Filter(Protocol[C]):
+    def matches(self, row: C, /) -> bool: ...
+
+
 def list_rooms(records: Records, wanted: RoomFilter, page: PageRequest) -> Page[Room]:
-    rooms = newest_first(records.rooms.values(), lambda room: room.created_at)
-    if wanted == RoomFilter():
-        return _cut(rooms, page, total=len(records.rooms))
-    if wanted.unique_name is not None:  # the name index: at most one room has it
+    if wanted.unique_name is not None:  # at most one room has it
         room_id = records.rooms_by_name.get(wanted.unique_name)
-        rooms = iter(() if room_id is None else (records.rooms[room_id],))
-    return _select(rooms, wanted.matches, page)
+        found = [records.rooms[room_id]] if room_id is not None else []
+        return _page([room for room in found if wanted.matches(room)], page)
+    asked = _Asked(records.indexes.rooms, {}, wanted.created_at, indexed=not wanted.updated_at)
+    return _select(records.rooms, asked, wanted, page)
 
 
 def list_sessions(records: Records, wanted: SessionFilter, page: PageRequest) -> Page[Session]:
-    sessions = newest_first(records.sessions.values(), lambda session: session.created_at)
-    if wanted == SessionFilter():
-        return _cut(sessions, page, total=len(records.sessions))
-    if wanted.room_id is not None and wanted.room_id in records.rooms:  # a deleted room's sessions are searched for
-        sessions = sessions_of(records, records.rooms[wanted.room_id])
-    return _select(sessions, wanted.matches, page)
+    values: dict[str, object] = {"room_id": wanted.room_id, "active": wanted.active}
+    if wanted.room_id and wanted.active is not None:
+        values = {"room_and_active": (wanted.room_id, wanted.active)}
+    indexed = not wanted.updated_at and not wanted.ended_at
+    asked = _Asked(records.indexes.sessions, values, wanted.created_at, indexed=indexed)
+    return _select(records.sessions, asked, wanted, page)
 
 
 def list_participants(records: Records, wanted: ParticipantFilter, page: PageRequest) -> Page[Participant]:
-    participants = newest_first(records.participants.values(), lambda participant: participant.joined_at)
-    if wanted == ParticipantFilter():
-        return _cut(participants, page, total=len(records.participants))
-    if wanted.session_id is not None:
-        session = records.sessions.get(wanted.session_id)
-        participants = iter(()) if session is None else participants_of(records, session)
-    return _select(participants, wanted.matches, page)
+    values = {"session_id": wanted.session_id, "context": wanted.context}
+    indexed = not wanted.updated_at and not wanted.left_at
+    asked = _Asked(records.indexes.participants, values, wanted.joined_at, indexed=indexed)
+    return _select(records.participants, asked, wanted, page)
+
+
+def list_recordings(records: Records, wanted: RecordingFilter, page: PageRequest) -> Page[Recording]:
+    indexed = wanted.duration_secs is None and not wanted.started_at and not wanted.ended_at
+    asked = _Asked(records.indexes.recordings, _of_recordings(wanted), ANY_DATE, indexed=indexed)
+    return _select(records.recordings, asked, wanted, page)
+
+
+def all_recordings(records: Records, wanted: RecordingFilter) -> list[Recording]:
+    """Every match, for the bulk delete (R-91)."""
+    order, places = _Asked(records.indexes.recordings, _of_recordings(wanted), ANY_DATE, indexed=False).where()
+    found = (records.recordings[row_id] for row_id in order.newest(places))
+    return [recording for recording in found if wanted.matches(recording)]
+
+
+def _of_recordings(wanted: RecordingFilter) -> dict[str, object]:
+    names = ("room_id", "session_id", "participant_id", "status", "kind")
+    return {name: getattr(wanted, name) for name in names}
+
+
+def list_compositions(records: Records, wanted: CompositionFilter, page: PageRequest) -> Page[Composition]:
+    values = {"session_id": wanted.session_id, "status": wanted.status}
+    asked = _Asked(records.indexes.compositions, values, wanted.created_at, indexed=True)
+    return _select(records.compositions, asked, wanted, page)
 
 
 def sessions_of(records: Records, room: Room) -> Iterator[Session]:
     """A room's sessions, newest first."""
-    return newest_first(
-        [records.sessions[session_id] for session_id in room.session_ids], lambda session: session.created_at
-    )
+    order = records.indexes.sessions.having("room_id", room.id)
+    return (records.sessions[session_id] for session_id in order.newest(order.all()))
 
 
 def participants_of(records: Records, session: Session) -> Iterator[Participant]:
     """Everyone who was or is in the session, newest first. Who has gone on to a later session counts there."""
-    known = (records.participants[participant_id] for participant_id in session.participant_ids)
-    by_id = sorted((p for p in known if p.session_id == session.id), key=lambda participant: participant.id)
-    return iter(sorted(by_id, key=lambda participant: participant.joined_at, reverse=True))  # stable: ties stay by id
+    order = records.indexes.participants.having("session_id", session.id)
+    return (records.participants[participant_id] for participant_id in order.newest(order.all()))
 
 
-def newest_first(items: Reversible[I], created_at: Callable[[I], datetime]) -> Iterator[I]:
-    """Items that stand in order of creation, backwards; what was created at one instant is ordered by id.
+class _Asked(Generic[R]):
+    """What of a question an index can answer. `values`: by the index's names, None for what is not asked.
 
-    Lazy: a page of many records costs about that page, not a sort of all of them.
+    `indexed`: the index knows everything that is asked; else the filter itself looks at each row that is left.
     """
-    for _, group in groupby(reversed(items), key=created_at):
-        together = list(group)
-        if len(together) > 1:
-            together.sort(key=lambda item: item.id)
-        yield from together
+
+    def __init__(
+        self, index: Index[R], values: Mapping[str, Hashable | None], dates: DateFilter, *, indexed: bool
+    ) -> None:
+        self._index = index
+        self._values = {name: value for name, value in values.items() if value is not None}
+        self._dates = dates
+        self.complete = indexed and len(self._values) <= 1
+
+    def where(self) -> tuple[Order, range]:
+        """The shortest of the orders that hold every match, and the places in it that the dates leave."""
+        orders = [self._index.having(name, value) for name, value in self._values.items()]
+        order = min(orders, key=len, default=self._index.all)
+        return order, order.span(*self._dates.days()) if self._dates else order.all()
 
 
-def _cut(items: Iterator[T], page: PageRequest, *, total: int) -> Page[T]:
-    start = (page.number - 1) * page.size
-    found = list(islice(items, start, start + page.size)) if start < total else []
-    return Page(found, page.number, page.size, total)
+def _select(rows: Mapping[str, R], asked: _Asked[R], wanted: _Filter[R], page: PageRequest) -> Page[R]:
+    order, places = asked.where()
+    if not asked.complete:
+        found = (rows[row_id] for row_id in order.newest(places))
+        return _page([row for row in found if wanted.matches(row)], page)
+    items = [rows[row_id] for row_id in order.newest(places, _start(page), page.size)]
+    return Page(items, page.number, page.size, len(places))
 
 
-def _select(items: Iterable[T], matches: Callable[[T], bool], page: PageRequest) -> Page[T]:
-    found = [item for item in items if matches(item)]
-    return _cut(iter(found), page, total=len(found))
+def _page(found: list[T], page: PageRequest) -> Page[T]:
+    start = _start(page)
+    return Page(found[start : start + page.size], page.number, page.size, len(found))
+
+
+def _start(page: PageRequest) -> int:
+    return (page.number - 1) * page.size

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+DEFAULT_MAX_PARTICIPANTS = 10
 MAX_PARTICIPANTS_RANGE = (2, 50)
 WEBHOOK_TIMEOUT_RANGE = (0, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomSettings:
-    """What a room is created with (rest-and-webhooks.md 2.2). None means: not set, left out of answers."""
+    """What a room is created with (rest-and-webhooks.md 2.2). None means: not set, left out of answers.
+
+    Only an imported room can be without the fields that have a default; then that default counts.
+    """
 
     unique_name: str | None = None
-    max_participants: int = 10
-    enable_recording: bool = False
+    max_participants: int | None = DEFAULT_MAX_PARTICIPANTS
+    enable_recording: bool | None = False
     webhook_event_url: str | None = None
     webhook_event_failover_url: str | None = None
     webhook_timeout_secs: int | None = None
+
+    @property
+    def capacity(self) -> int:
+        return DEFAULT_MAX_PARTICIPANTS if self.max_participants is None else self.max_participants
 
     def changed(self, changes: dict[str, Any]) -> RoomSettings:
         return replace(self, **changes)
@@ -27,9 +35,10 @@ class RoomSettings:
 
 @dataclass(slots=True)
 class Room:
+    """Only an imported one can be without its times."""
+
     id: str
     settings: RoomSettings
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime | None
+    updated_at: datetime | None
     active_session_id: str | None = None
-    session_ids: list[str] = field(default_factory=list)

@@ -8,15 +8,14 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class Session:
+    """Only an imported one can be without its times, or its room: then `room_id` is empty."""
+
     id: str
     room_id: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime | None
+    updated_at: datetime | None
     ended_at: datetime | None = None
     ended_reason: str | None = None
+    active: bool = True
     participant_ids: list[str] = field(default_factory=list)
     """Everyone who ever joined, in order."""
-
-    @property
-    def active(self) -> bool:
-        return self.ended_at is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from emulator.scenario.reading.issues import Issues
@@ -46,11 +46,14 @@ class StreamName:
 
 
 Policy = Literal["all", "none"]
+Kind = Literal["web", "telephone"]
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """`index` counts the order of declaration and picks the tone; `context` is the text sent at joining."""
+    """`index` counts the order of declaration and picks the tone; `context` is the text sent at joining. `messages`
+    says whether messages are wanted; None: if there are any in the scenario. A telephone only speaks and hears.
+    """
 
     name: str
     index: int
@@ -58,6 +61,17 @@ class Participant:
     context: str | None = None
     streams: Mapping[str, StreamSpec] = field(default_factory=dict)
     subscribe: Policy | tuple[StreamName, ...] = "none"
+    messages: bool | None = None
+    kind: Kind = "web"
+
+    @property
+    def takes_messages(self) -> bool:
+        return self.messages is not False
+
+    @property
+    def telephone(self) -> bool:
+        """Somebody who calls in: heard in the mix, not seen, and seeing nothing."""
+        return self.kind == "telephone"
 
     def watches(self, participant: str, key: str) -> bool:
         """Whether the subscription by declaration takes in this stream."""
@@ -84,6 +98,15 @@ class Cast:
     def __getitem__(self, name: str) -> Participant:
         return self._participants[name]
 
+    def with_messages(self, wanted: bool) -> Cast:
+        """The same people; those who do not say whether they want messages, want them as told."""
+        return Cast(
+            {
+                name: who if who.messages is not None else replace(who, messages=wanted)
+                for name, who in self._participants.items()
+            }
+        )
+
     def names(self) -> list[str]:
         return list(self._participants)
 
@@ -105,6 +128,8 @@ class Cast:
     def find_stream(self, name: StreamName, issues: Issues) -> StreamSpec:
         """Raises Misread, also when a bare participant's name could mean several streams."""
         participant = self.find(name.participant, issues)
+        if participant.telephone:
+            raise issues.misread(name.mark, f"{participant.name} is a telephone: it is heard, and has no stream")
         if name.key is not None:
             return self.find_key(participant.name, Word(name.key, name.mark), issues)
         if len(participant.streams) != 1:

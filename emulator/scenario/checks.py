@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from emulator.scenario.cast import MODERATOR, Cast
+from emulator.scenario.expectations.reads import Reads, ReadsNot
 from emulator.scenario.expectations.sees import Sees
 from emulator.scenario.milestones import JOINED, Milestone
 from emulator.scenario.reading.issues import Issues, Misread
 from emulator.scenario.reading.nodes import Word
 from emulator.scenario.schema import After, Entry
+from emulator.scenario.steps.say import Say
 from emulator.scenario.steps.subscribe import Subscribe
 
 
@@ -20,7 +22,9 @@ def check(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
         for name in participant.subscribe if not isinstance(participant.subscribe, str) else ():
             with suppress(Misread):
                 whose = cast.find(name.participant, issues)
-                if name.key is not None:
+                if whose.telephone:
+                    issues.add(name.mark, f"{whose.name} is a telephone: it is heard, and has no stream")
+                elif name.key is not None:
                     cast.find_key(whose.name, Word(name.key, name.mark), issues)
     for entry in timeline:
         _check_entry(entry, cast, issues)
@@ -28,6 +32,15 @@ def check(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
         _check_presence(cast, timeline, issues)
         _check_sight(cast, timeline, issues)
         _check_triggers(cast, timeline, issues)
+
+
+def has_messages(timeline: tuple[Entry, ...]) -> bool:
+    """Whether anybody says or reads anything: then all join the text room who do not say otherwise."""
+    actions = (action for entry in timeline for group in entry.groups for action in group)
+    said = any(isinstance(step, Say) for action in actions for step in action.steps)
+    return said or any(
+        isinstance(expected.expectation, Reads | ReadsNot) for entry in timeline for expected in entry.expect
+    )
 
 
 def _check_entry(entry: Entry, cast: Cast, issues: Issues) -> None:

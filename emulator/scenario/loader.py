@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from emulator.scenario.checks import check
+from emulator.scenario.checks import check, has_messages
 from emulator.scenario.errors import ScenarioUnreadable
 from emulator.scenario.grammar.document import DOCUMENT
 from emulator.scenario.reading.issues import Issues, Misread
@@ -39,7 +39,7 @@ def loads(text: str, *, name: str = "<scenario>") -> Scenario:
             description=given["description"].text if "description" in given else "",
             seed=given.get("seed", 0),
             room={"unique_name": _slug(title), **given.get("room", {})},
-            cast=given["participants"],
+            cast=given["participants"].with_messages(has_messages(given["timeline"])),
             timeline=given["timeline"],
         )
     issues.raise_if_any()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from emulator.clients.events import Noticed, StreamPublished
+from emulator.clients.events import MessageReceived, Noticed, StreamPublished
 from emulator.clients.room_client import RoomClient
 from emulator.scenario.cast import MediaSpec, StreamSpec
 from emulator.scenario.errors import ExpectationFailed, StepFailed
 from emulator.scenario.stage_client import StageClient, StreamId, Ticket
+
+SILENCE_SECS = 1.0
+"""How long a message must stay away to count as not coming."""
 
 
 class RoomClientOnStage:
@@ -24,6 +27,8 @@ class RoomClientOnStage:
             name=ticket.participant.name,
             tone=ticket.participant.index,
             rng=ticket.rng,
+            kind=ticket.participant.kind,
+            messages=ticket.participant.messages is True,
         )
 
     @property
@@ -76,6 +81,9 @@ class RoomClientOnStage:
     async def unsubscribe(self, stream: StreamId) -> None:
         await self._client.unsubscribe(*stream)
 
+    async def say(self, text: str, to: Sequence[str]) -> None:
+        await self._client.send_message(text, to)
+
     # The client's assertions are for tests; here they are outcomes.
 
     async def sees(self, stream: StreamId, *, within: float) -> None:
@@ -101,6 +109,23 @@ class RoomClientOnStage:
             await self._client.hears_not(tone, within=within)
         except AssertionError as error:
             raise ExpectationFailed(str(error)) from None
+
+    async def reads(self, text: str, sender: str | None, *, within: float) -> None:
+        try:
+            await self._client.wait_for(MessageReceived, _message(text, sender), timeout=within)
+        except AssertionError as error:
+            raise ExpectationFailed(str(error)) from None
+
+    async def reads_not(self, text: str, sender: str | None) -> None:
+        try:
+            await self.reads(text, sender, within=SILENCE_SECS)
+        except ExpectationFailed:
+            return
+        raise ExpectationFailed(f"expected {self._client.name} not to read {text!r:.60}, which has come")
+
+
+def _message(text: str, sender: str | None) -> dict[str, object]:
+    return {"payload": text} if sender is None else {"payload": text, "participant_id": sender}
 
 
 def room_client(ticket: Ticket) -> StageClient:

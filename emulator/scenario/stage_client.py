@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -55,6 +55,10 @@ class StageClient(Protocol):
 
     async def unsubscribe(self, stream: StreamId) -> None: ...
 
+    async def say(self, text: str, to: Sequence[str]) -> None:
+        """To the participants with these ids, or to everyone if there are none."""
+        ...
+
     async def sees(self, stream: StreamId, *, within: float) -> None:
         """Raises ExpectationFailed unless this stream's own moving picture arrives within so many seconds."""
         ...
@@ -69,6 +73,17 @@ class StageClient(Protocol):
 
     async def hears_not(self, tone: int, *, within: float) -> None:
         """As `sees_not`."""
+        ...
+
+    async def reads(self, text: str, sender: str | None, *, within: float) -> None:
+        """Raises ExpectationFailed unless this message has come since the join or comes within so many seconds.
+
+        `sender` is a participant id, None for anyone.
+        """
+        ...
+
+    async def reads_not(self, text: str, sender: str | None) -> None:
+        """Raises ExpectationFailed if this message has come since the join or comes within the next second."""
         ...
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from emulator.conference.conference import Conference
 from emulator.conference.conferences import Conferences
+from emulator.events import StoreError
 from emulator.media.transport.errors import MediaError
 from emulator.rooms.errors import Conflict, DomainError, NotFound, RoomFull
+from emulator.signaling import rules
 from emulator.signaling.errors import JanusError, PluginError, Refused
 from emulator.signaling.roster import AudioEntry
 from emulator.signaling.session import SignalingSession
@@ -41,13 +43,12 @@ class AudioBridge:
             case "configure":
                 self._configure(request, body)
             case other:
-                raise JanusError(
-                    ErrorCode.UNKNOWN_REQUEST, f"audiobridge: unknown request {other!r:.60}.", rule="S-107"
-                )
+                reason = f"audiobridge: unknown request {other!r:.60}."
+                raise JanusError(ErrorCode.UNKNOWN_REQUEST, reason, rules.PLUGIN_REQUEST)
 
     def _join(self, request: Request, body: dict[str, Any]) -> None:
         if self._entry is not None:
-            raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.")
+            raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.", rules.JOIN_ONCE)
         text, display = display_of(body)
         muted = boolean(body, "muted", default=False)
         if display.stream is not None and not display.telephony:
@@ -62,7 +63,7 @@ class AudioBridge:
         if account is None:
             raise RuntimeError("a frame is handled only after its token was checked")
         if session.participant_id is not None:
-            raise PluginError(ERROR_ALREADY_JOINED, "This session has a participant already.")
+            raise PluginError(ERROR_ALREADY_JOINED, "This session has a participant already.", rules.PARTICIPANT_ONCE)
         hub = session.lobby.enter(session)
         entry = self._make_entry(text, display, muted, presence=True)
         hub.audio[entry.id] = entry
@@ -76,13 +77,16 @@ class AudioBridge:
             )
         except RoomFull as error:
             del hub.audio[entry.id]
-            raise Refused(403, str(error), rule="R-84") from error
+            raise Refused(403, str(error), rules.ROOM_FULL) from error
         except NotFound as error:
             del hub.audio[entry.id]
-            raise Refused(404, str(error), rule="R-39") from error
+            raise Refused(404, str(error), rules.ROOM_UNKNOWN) from error
         except Conflict as error:
             del hub.audio[entry.id]
-            raise Refused(403, str(error)) from error
+            raise Refused(403, str(error), rules.PRESENT_ELSEWHERE) from error
+        except StoreError:
+            del hub.audio[entry.id]
+            raise
         self._entry = entry
         session.participant_id = display.participant_id
         session.register_id = self._handle_id
@@ -93,9 +97,10 @@ class AudioBridge:
         """A second, separate audiobridge participant of the same person (S-55)."""
         session = self._session
         if session.participant_id is None:
-            raise PluginError(ERROR_NOT_JOINED, "Join the register handle before the mixer leg.")
+            raise PluginError(ERROR_NOT_JOINED, "Join the register handle before the mixer leg.", rules.REGISTER_FIRST)
         if display.participant_id != session.participant_id:
-            raise PluginError(ERROR_INVALID_REQUEST, "The display names another participant than this session's.")
+            reason = "The display names another participant than this session's."
+            raise PluginError(ERROR_INVALID_REQUEST, reason, rules.OWN_DISPLAY)
         hub = session.lobby.enter(session)
         entry = self._make_entry(text, display, muted, presence=False)
         hub.audio[entry.id] = entry
@@ -124,11 +129,12 @@ class AudioBridge:
         """With an offer: the mixed audio's connection. Empty: nothing, but answered at any time (S-60)."""
         entry = self._entry
         if entry is None:
-            raise PluginError(ERROR_NOT_JOINED, "This handle has not joined yet.")
+            raise PluginError(ERROR_NOT_JOINED, "This handle has not joined yet.", rules.JOIN_FIRST)
         if "display" in body:
             text, display = display_of(body)
             if display.participant_id != entry.participant_id:
-                raise PluginError(ERROR_INVALID_REQUEST, "The display names another participant than this handle's.")
+                reason = "The display names another participant than this handle's."
+                raise PluginError(ERROR_INVALID_REQUEST, reason, rules.OWN_DISPLAY)
             entry.display = text
         entry.muted = boolean(body, "muted", default=entry.muted)
         data = {"audiobridge": "event", "room": self._session.room_id, "result": "ok"}
@@ -137,7 +143,8 @@ class AudioBridge:
             self._session.answer(request, self, data)
             return
         if request.jsep.type != "offer":
-            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, "audiobridge: expected a jsep of the type 'offer'.")
+            reason = "audiobridge: expected a jsep of the type 'offer'."
+            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, reason, rules.MIX_OFFER)
         answer = self._open_mix(entry, request.jsep.sdp)
         entry.setup = True
         self._session.answer(request, self, data, Jsep("answer", answer))
@@ -148,14 +155,14 @@ class AudioBridge:
             if account is None:
                 raise RuntimeError("a frame is handled only after its token was checked")
             if entry.id not in self._session.lobby.enter(self._session).audio:
-                raise PluginError(ERROR_NOT_JOINED, "This participant has left.")
+                raise PluginError(ERROR_NOT_JOINED, "This participant has left.", rules.GONE)
             participant = account.participant(entry.participant_id)
             self._conference = self._conferences.of(account, participant.session_id)
             return self._conference.open_mix(self._handle_id, participant.id, offer)
         except (SdpError, MediaError) as error:
-            raise JanusError(ErrorCode.INVALID_SDP, f"audiobridge: {error}") from error
+            raise JanusError(ErrorCode.INVALID_SDP, f"audiobridge: {error}", rules.MIX_OFFER) from error
         except DomainError as error:
-            raise PluginError(ERROR_NOT_JOINED, str(error)) from error
+            raise PluginError(ERROR_NOT_JOINED, str(error), rules.GONE) from error
 
     def detach(self) -> None:
         if self._conference is not None:

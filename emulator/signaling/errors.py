@@ -8,13 +8,18 @@ SignalingError
 
 from __future__ import annotations
 
+from emulator.signaling.rules import Rule
+
 
 class SignalingError(Exception):
-    """`rule` names the statement of the reference that is at stake, for the log."""
+    """`rule` is the statement of the reference that is at stake, with what the application should do about it.
 
-    def __init__(self, code: int, reason: str, *, rule: str = "") -> None:
+    `code` and `reason` go to the client; the rule goes to the log and to /_emulator/problems (`problems.py`).
+    """
+
+    def __init__(self, code: int, reason: str, rule: Rule) -> None:
         super().__init__(reason)
-        self.code = code
+        self.code = int(code)
         self.reason = reason
         self.rule = rule
 

@@ -13,7 +13,7 @@ import logging
 from aiohttp import WSMessage, WSMsgType, web
 
 from emulator.signaling.lobby import Lobby
-from emulator.signaling.session import Close, SignalingSession
+from emulator.signaling.session import CLOSE_LOST, Close, SignalingSession
 from emulator.wire import janus
 
 log = logging.getLogger("emulator.signaling")
@@ -127,6 +127,10 @@ class _Connection:
         while outbox:
             item = outbox.popleft()
             try:
+                if isinstance(item, Close) and item.code == CLOSE_LOST:
+                    if self._request.transport is not None:
+                        self._request.transport.abort()
+                    return True
                 if isinstance(item, Close):
                     await self._ws.close(code=item.code)
                     return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from emulator.events import Record
 from emulator.rooms import happenings as h
 from emulator.signaling.roster import AudioEntry, FeedEntry, Member
+from emulator.signaling.text_members import TextMembers
 
 log = logging.getLogger("emulator.signaling")
 
@@ -28,10 +30,17 @@ class Hub:
         self.sessions: set[Member] = set()
         self.audio: dict[int, AudioEntry] = {}
         self.feeds: dict[int, FeedEntry] = {}
+        self._text: TextMembers | None = None
 
     @property
     def empty(self) -> bool:
         return not self.sessions
+
+    def text_room(self, new_number: Callable[[], int]) -> TextMembers:
+        """The room's text room, made when the first one asks for it."""
+        if self._text is None:
+            self._text = TextMembers(self.room_id, new_number())
+        return self._text
 
     # -- what is known --------------------------------------------------------------------------------------------
 
@@ -115,6 +124,7 @@ class Hub:
         session = next((s for s in self.sessions if s.connection == event.connection), None)
         if session is None:
             return
+        session.participant_left()
         if event.reason in ("session_ended", "room_deleted"):
             # Everybody is being sent away at once: the close itself is the message (signaling.md 6.12, S-102).
             self._forget(session)

@@ -6,27 +6,33 @@ import random
 from collections.abc import Callable
 from functools import partial
 
+from emulator.clock import RealClock
 from emulator.conference.conferences import Conferences
 from emulator.events import Record
+from emulator.faults import Catalogue, FaultBook
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
-from emulator.rooms.errors import TokenRefused
+from emulator.rooms.errors import TokenExpired, TokenRefused
 from emulator.rooms.tokens import Grant, TokenMint, check_room, check_time
+from emulator.signaling import rules
 from emulator.signaling.audiobridge import AudioBridge
 from emulator.signaling.errors import JanusError
+from emulator.signaling.faults import SIGNALING
 from emulator.signaling.hub import Hub
 from emulator.signaling.ids import Ids
+from emulator.signaling.problems import Problems
 from emulator.signaling.session import Plugin, Scheduler, SignalingSession
+from emulator.signaling.textroom import TextRoom
 from emulator.signaling.videoroom import VideoRoom
 from emulator.wire.janus import ErrorCode
 
 PLUGINS: dict[str, Callable[[SignalingSession, int, Conferences], Plugin]] = {
     AudioBridge.name: AudioBridge,
     VideoRoom.name: VideoRoom,
+    TextRoom.name: TextRoom,
 }
 
-TEXTROOM = "janus.plugin.textroom"
 MAX_CACHED_GRANTS = 4096
 
 
@@ -34,16 +40,27 @@ class Lobby:
     """All signaling of one emulator."""
 
     def __init__(
-        self, *, accounts: Accounts, mint: TokenMint, conferences: Conferences, scheduler: Scheduler, rng: random.Random
+        self,
+        *,
+        accounts: Accounts,
+        mint: TokenMint,
+        conferences: Conferences,
+        scheduler: Scheduler,
+        rng: random.Random,
+        faults: FaultBook | None = None,
     ) -> None:
         self.accounts = accounts
         self.conferences = conferences
         self.ids = Ids(rng)
+        self.problems = Problems(RealClock())
+        self.faults = faults or FaultBook(Catalogue([SIGNALING]))
         self.sessions: set[SignalingSession] = set()
         self._mint = mint
         self._scheduler = scheduler
         self._hubs: dict[tuple[str, str], Hub] = {}
         self._grants: dict[str, Grant] = {}
+        self._expired: dict[str, None] = {}
+        """Tokens that a fault has let expire, oldest first."""
 
     def open(self, room_id: str, wake: Callable[[], None], *, media: bool = True) -> SignalingSession:
         """A new connection to `/{room_id}/janus`."""
@@ -71,6 +88,8 @@ class Lobby:
             if len(self._grants) >= MAX_CACHED_GRANTS:  # every frame carries a token: verify each text once
                 self._grants.clear()
             self._grants[token] = grant
+        if token in self._expired:
+            raise TokenExpired("The token has expired.")
         account = self.accounts.by_id(grant.account_id)
         if account is None:
             raise TokenRefused("The token's account is not known to this emulator.")
@@ -78,14 +97,23 @@ class Lobby:
         check_room(grant, room_id)
         return account
 
+    def expire(self, token: str) -> None:
+        """Before its time, on every connection."""
+        if len(self._expired) >= MAX_CACHED_GRANTS:
+            del self._expired[next(iter(self._expired))]
+        self._expired[token] = None
+
+    def owner(self, room_id: str) -> Account | None:
+        """The one account that has this room, for those who come without a good token."""
+        found = [account for account in self.accounts.all() if room_id in account.records.rooms]
+        return found[0] if len(found) == 1 else None
+
     def make_plugin(self, name: str, session: SignalingSession, handle_id: int) -> Plugin:
         make = PLUGINS.get(name)
         if make is None:
             known = ", ".join(sorted(PLUGINS))
-            hint = " Messages are not there yet: join without enableMessages." if name == TEXTROOM else ""
-            raise JanusError(
-                ErrorCode.PLUGIN_NOT_FOUND, f"No such plugin {name!r:.80}; this emulator has: {known}.{hint}"
-            )
+            reason = f"No such plugin {name!r:.80}; this emulator has: {known}."
+            raise JanusError(ErrorCode.PLUGIN_NOT_FOUND, reason, rules.PLUGIN_UNKNOWN)
         return make(session, handle_id, self.conferences)
 
     # -- hubs -----------------------------------------------------------------------------------------------------

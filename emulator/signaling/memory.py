@@ -50,7 +50,7 @@ class MemoryConnection:
                 item = outbox.popleft()
                 if not isinstance(item, Close):
                     return janus.serialise(item)
-                self._end(item.code, lost=False)
+                self._end(item.code, lost=item.code == CODE_LOST)
             if self._closed is not None:
                 return self._closed
             self._something.clear()

@@ -23,6 +23,10 @@ class Member(Protocol):
         """A videoroom event, to the handle that listens to those."""
         ...
 
+    def participant_left(self) -> None:
+        """The person has gone: nothing more is said or heard in its name."""
+        ...
+
     def close(self, code: int) -> None:
         """Close the socket behind every event already made."""
         ...

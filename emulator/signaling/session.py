@@ -13,12 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from emulator.events import StoreError
+from emulator.faults import FaultBook
 from emulator.rooms.account import Account
 from emulator.rooms.errors import TokenExpired, TokenForbidden, TokenRefused
 from emulator.rooms.happenings import LeaveReason
+from emulator.signaling import problems, rules
 from emulator.signaling.errors import JanusError, PluginError, Refused, SignalingError
+from emulator.signaling.faults import FaultLayer
 from emulator.signaling.hub import Hub
 from emulator.signaling.ids import Ids
+from emulator.signaling.problems import Form, Problems
+from emulator.signaling.rules import Rule
 from emulator.wire import janus
 from emulator.wire.janus import ErrorCode, Frame, Request
 
@@ -30,6 +36,7 @@ MAX_OUTBOX = 4096
 MAX_DETACHED = 4096
 HOLD_AFTER_JOIN_SECS = 0.075
 REFUSAL_GRACE_SECS = 5.0
+CLOSE_LOST = 1006
 CLOSE_REFUSED = 1008
 CLOSE_OVERLOADED = 1013
 CLOSE_TIMED_OUT = 3999
@@ -37,7 +44,7 @@ CLOSE_TIMED_OUT = 3999
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """An order to the gateway: close the socket with this code."""
+    """An order to the gateway: close the socket with this code; with 1006, break it without a Close frame."""
 
     code: int
 
@@ -72,6 +79,16 @@ class Door(Protocol):
     @property
     def ids(self) -> Ids: ...
 
+    @property
+    def problems(self) -> Problems: ...
+
+    @property
+    def faults(self) -> FaultBook: ...
+
+    def owner(self, room_id: str) -> Account | None: ...
+
+    def expire(self, token: str) -> None: ...
+
     def admit(self, token: str, room_id: str) -> Account: ...
 
     def make_plugin(self, name: str, session: SignalingSession, handle_id: int) -> Plugin: ...
@@ -104,6 +121,8 @@ class SignalingSession:
         """Handle that listens to audiobridge events (REG)."""
         self.listener_id: int | None = None
         """Handle that listens to videoroom events (LST)."""
+        self.on_participant_left: Callable[[], None] | None = None
+        """Set by a handle that speaks in the participant's name beside the frames (the text room's)."""
         self.outbox: deque[Frame | Close] = deque()
         self.last_heard = scheduler.time()
         self.over = False
@@ -117,7 +136,11 @@ class SignalingSession:
         self._held: deque[Frame | Close] = deque()
         self._hold_timer: Timer | None = None
         self._expel_timer: Timer | None = None
-        self._token: str | None = None
+        self._named: Account | None = None
+        """Whom the last genuine token named, also if it was refused then; failing that, whose the room is."""
+        self._teller = problems.Teller()
+        self._heard_before = self.last_heard
+        self._faults = FaultLayer(lobby.faults, self, scheduler)
 
     # -- frames in ------------------------------------------------------------------------------------------------
 
@@ -125,24 +148,38 @@ class SignalingSession:
         """One text frame. Every frame with a transaction gets exactly one reply (S-109)."""
         if self.over:
             return
-        self.last_heard = self._scheduler.time()
+        self._heard_before, self.last_heard = self.last_heard, self._scheduler.time()
         try:
             request = janus.parse_request(text)
         except janus.FrameError as error:
-            self._fault(error.code, error.reason)
+            rule = rules.FRAME_RULES.get(error.code, rules.ENVELOPE)
+            self._note("janus_error", error.code, error.reason, rule)
             self.reply(janus.error(error.transaction, error.code, error.reason, session_id=self.id or None))
             return
+        self._attempt(request, self._let_in)
+
+    def _let_in(self, request: Request) -> None:
+        self._admit(request)
+        self._faults.incoming(request, lambda: self._attempt(request, self._handle))
+
+    def _attempt(self, request: Request, step: Callable[[Request], None]) -> None:
+        """Whatever the step raises is answered."""
+        if self.over:
+            return
         try:
-            self._handle(request)
+            step(request)
         except Refused as refusal:
-            self._fault(refusal.code, refusal.reason)
+            self._note("status_code", refusal.code, refusal.reason, refusal.rule, request)
             self._push(janus.refusal(refusal.code, refusal.reason))
             self._refused(refusal)
         except PluginError as refusal:
             self._refuse_in_plugin(request, refusal)
         except SignalingError as error:
-            self._fault(error.code, f"{request.janus}: {error.reason}")
+            self._note("janus_error", error.code, error.reason, error.rule, request)
             self.reply(janus.error(request.transaction, error.code, error.reason, session_id=self.id or None))
+        except StoreError as error:
+            self._note("janus_error", ErrorCode.UNKNOWN, str(error), rules.STORE, request)
+            self.reply(janus.error(request.transaction, ErrorCode.UNKNOWN, str(error), session_id=self.id or None))
         except Exception:
             # Whatever goes wrong in here, no request is left without a reply (S-109). The suite fails on this log line.
             log.exception("the frame %r of %s failed", request.janus, self.participant_id or self.connection)
@@ -152,22 +189,29 @@ class SignalingSession:
     def receive_binary(self) -> None:
         """The protocol has text frames only (S-4)."""
         reason = "Expected a text frame with one JSON object, got a binary frame."
-        self._fault(ErrorCode.INVALID_JSON, reason)
+        self._note("janus_error", ErrorCode.INVALID_JSON, reason, rules.FRAME)
         self.reply(janus.error(None, ErrorCode.INVALID_JSON, reason, session_id=self.id or None))
 
     def _refuse_in_plugin(self, request: Request, refusal: PluginError) -> None:
+        self._note("plugin_error", refusal.code, refusal.reason, refusal.rule, request)
         plugin = self._handles.get(request.handle_id or 0)
         if plugin is None:
             self.reply(janus.error(request.transaction, refusal.code, refusal.reason, session_id=self.id))
             return
-        self._fault(refusal.code, refusal.reason)
         kind = plugin.name.rpartition(".")[2]
         data = {kind: "event", "error_code": refusal.code, "error": refusal.reason}
         self.answer(request, plugin, data)
 
-    def _fault(self, code: int, reason: str) -> None:
-        who = self.participant_id or f"connection {self.connection or 'without a good token'}"
-        log.warning("refused %s in room %s: %d %s", who, self.room_id, code, reason)
+    def _note(self, form: Form, code: int, reason: str, rule: Rule, request: Request | None = None) -> None:
+        """Say aloud what the SDK keeps silent about (problems.py)."""
+        account = self.account or self._named
+        if account is None:
+            account = self._named = self.lobby.owner(self.room_id)
+        place = problems.Place(self.room_id, self.connection, self.participant_id)
+        frame = problems.Frame()
+        if request is not None:
+            frame = problems.Frame.of(request, self.plugin_name(request.handle_id))
+        self._teller.tell(self.lobby.problems.note(account, place, frame, form, code, reason, rule))
 
     def _refused(self, refusal: Refused) -> None:
         """The SDK closes on a refusal; a client that does not is put out after a while."""
@@ -182,12 +226,14 @@ class SignalingSession:
         self._expel_timer = self._scheduler.call_later(REFUSAL_GRACE_SECS, put_out)
 
     def _handle(self, request: Request) -> None:
-        self._admit(request)
+        if self.expelled:
+            raise Refused(403, "This participant has been removed from the session.", rules.REMOVED)
         if request.janus == "create":
             self._create(request)
             return
         if self.id == 0 or request.session_id != self.id:
-            raise JanusError(ErrorCode.SESSION_NOT_FOUND, f"No such session {request.session_id!r} on this connection.")
+            reason = f"No such session {request.session_id!r} on this connection."
+            raise JanusError(ErrorCode.SESSION_NOT_FOUND, reason, rules.SESSION_UNKNOWN)
         match request.janus:
             case "keepalive":
                 self.reply(janus.ack(request.transaction, self.id))
@@ -196,7 +242,8 @@ class SignalingSession:
             case "message":
                 plugin = self._plugin(request)
                 if request.jsep is not None and not self.media:
-                    raise JanusError(ErrorCode.INVALID_SDP, "This connection carries no media: send no jsep.")
+                    reason = "This connection carries no media: send no jsep."
+                    raise JanusError(ErrorCode.INVALID_SDP, reason, rules.NO_MEDIA)
                 plugin.message(request)
             case "trickle":
                 # All our candidates are in the SDP and the client's checks teach us its address (S-32 to S-35), so a
@@ -212,30 +259,32 @@ class SignalingSession:
                 self.reply(janus.success(request.transaction, session_id=self.id))
                 self.end("left")
             case other:
-                raise JanusError(ErrorCode.UNKNOWN_REQUEST, f"Unknown request {other!r:.60}.", rule="S-107")
+                raise JanusError(ErrorCode.UNKNOWN_REQUEST, f"Unknown request {other!r:.60}.", rules.REQUEST)
 
     def _admit(self, request: Request) -> None:
         """Check the token of this frame (S-9, S-10). Raises Refused."""
         if request.client_token is None:
-            raise Refused(401, "The element 'client_token' is missing.", rule="S-9")
+            raise Refused(401, "The element 'client_token' is missing.", rules.TOKEN_MISSING)
         try:
             account = self.lobby.admit(request.client_token, self.room_id)
         except TokenForbidden as error:
-            raise Refused(403, str(error), rule="S-9") from error
-        except (TokenExpired, TokenRefused) as error:
-            raise Refused(401, str(error), rule="S-9") from error
+            raise Refused(403, str(error), rules.TOKEN_OF_ANOTHER_ROOM) from error
+        except TokenExpired as error:
+            raise Refused(401, str(error), rules.TOKEN_EXPIRED) from error
+        except TokenRefused as error:
+            raise Refused(401, str(error), rules.TOKEN_WRONG) from error
+        self._named = account
         if self.account is not None and account is not self.account:
-            raise Refused(403, "The token belongs to another account than this session.", rule="S-9")
+            reason = "The token belongs to another account than this session."
+            raise Refused(403, reason, rules.TOKEN_OF_ANOTHER_ACCOUNT)
         if self.room_id not in account.records.rooms:
-            raise Refused(404, f"There is no room with the id {self.room_id!r}.", rule="R-39")
-        if self.expelled:
-            raise Refused(403, "This participant has been removed from the session.", rule="S-96")
+            raise Refused(404, f"There is no room with the id {self.room_id!r:.80}.", rules.ROOM_UNKNOWN)
         if self.account is None:
             self.account, self.connection = account, account.new_connection()
 
     def _create(self, request: Request) -> None:
         if self.id != 0:
-            raise JanusError(ErrorCode.SESSION_CONFLICT, "This connection has a session already.")
+            raise JanusError(ErrorCode.SESSION_CONFLICT, "This connection has a session already.", rules.SESSION_TWICE)
         self.id = self.lobby.ids.next()
         self.reply(janus.success(request.transaction, data_id=self.id))
 
@@ -243,9 +292,10 @@ class SignalingSession:
 
     def _attach(self, request: Request) -> None:
         if len(self._handles) >= MAX_HANDLES:
-            raise JanusError(ErrorCode.PLUGIN_MESSAGE, f"A session can have at most {MAX_HANDLES} handles.")
+            reason = f"A session can have at most {MAX_HANDLES} handles."
+            raise JanusError(ErrorCode.PLUGIN_MESSAGE, reason, rules.HANDLES_SPENT)
         if request.plugin is None:
-            raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'plugin' is missing.")
+            raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'plugin' is missing.", rules.PLUGIN_UNKNOWN)
         handle_id = self.lobby.ids.next()
         self._handles[handle_id] = self.lobby.make_plugin(request.plugin, self, handle_id)
         self.reply(janus.success(request.transaction, session_id=self.id, data_id=handle_id))
@@ -253,14 +303,14 @@ class SignalingSession:
     def _plugin(self, request: Request) -> Plugin:
         plugin = self._handles.get(request.handle_id or 0)
         if plugin is None:
-            raise JanusError(ErrorCode.HANDLE_NOT_FOUND, f"No such handle {request.handle_id!r} in this session.")
+            raise _no_handle(request)
         if request.body is None:
-            raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'body' is missing.")
+            raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'body' is missing.", rules.BODY_MISSING)
         return plugin
 
     def _known_handle(self, request: Request) -> None:
         if request.handle_id not in self._handles and request.handle_id not in self._detached:
-            raise JanusError(ErrorCode.HANDLE_NOT_FOUND, f"No such handle {request.handle_id!r} in this session.")
+            raise _no_handle(request)
 
     def _detach(self, request: Request) -> None:
         """Succeeds also for a handle detached before (S-29, T-1)."""
@@ -305,6 +355,10 @@ class SignalingSession:
         if self.listener_id is not None:
             self._event(janus.event(self.id, self.listener_id, "janus.plugin.videoroom", data))
 
+    def notify(self, handle_id: int, plugin: str, data: dict[str, Any]) -> None:
+        """An event on whichever handle."""
+        self._event(janus.event(self.id, handle_id, plugin, data))
+
     def hold_events(self) -> None:
         """Called with a join reply on REG or LST: events wait for a moment (rule 7)."""
         if not self.media:
@@ -330,20 +384,55 @@ class SignalingSession:
             self._push(item)
 
     def _push(self, item: Frame | Close) -> None:
+        self._faults.outgoing(None if isinstance(item, Close) else item, lambda: self._put(item))
+
+    def _put(self, item: Frame | Close) -> None:
         self.outbox.append(item)
         if len(self.outbox) > MAX_OUTBOX:
             self._overflow()
         self._wake()
 
     def _overflow(self) -> None:
-        log.warning("closing %s: it has left %d frames unread", self.participant_id or self.connection, MAX_OUTBOX)
+        self._note("closed", CLOSE_OVERLOADED, f"It has left {MAX_OUTBOX} frames unread.", rules.UNREAD)
         self.outbox.clear()
         self._held.clear()
         self.overflowed = True
         self.outbox.append(Close(CLOSE_OVERLOADED))
         self.end("lost")
 
+    def time(self) -> float:
+        """Seconds on the clock that timers go by."""
+        return self._scheduler.time()
+
+    def tell_problem(self, form: Form, code: int, reason: str, rule: Rule, request: Request | None = None) -> None:
+        """What happened beside the frames and the SDK keeps silent about, too."""
+        self._note(form, code, reason, rule, request)
+
+    # -- what faults do -------------------------------------------------------------------------------------------
+
+    def plugin_name(self, handle_id: int | None) -> str | None:
+        plugin = self._handles.get(handle_id or 0)
+        return None if plugin is None else plugin.name
+
+    def break_off(self, code: int | None) -> None:
+        self.expelled = True
+        self._put(Close(CLOSE_LOST if code is None else code))
+
+    def leave_unanswered(self, transaction: str) -> None:
+        self._faults.leave_unanswered(transaction)
+
+    def unhear(self) -> None:
+        self.last_heard = self._heard_before
+
+    def expire_token(self, token: str) -> None:
+        self.lobby.expire(token)
+
     # -- ending ---------------------------------------------------------------------------------------------------
+
+    def participant_left(self) -> None:
+        """The person has gone, whatever becomes of the connection."""
+        if self.on_participant_left is not None:
+            self.on_participant_left()
 
     def close(self, code: int) -> None:
         """Close from our side, behind every event already made."""
@@ -360,6 +449,8 @@ class SignalingSession:
 
     def time_out(self) -> None:
         """Silent for too long: `timeout`, then Close 3999 (signaling.md 1.6)."""
+        silent = self._scheduler.time() - self.last_heard
+        self._note("closed", CLOSE_TIMED_OUT, f"It has been silent for {silent:.1f} s.", rules.IDLE)
         if self.id:
             self._push(janus.timeout(self.id))
         self._push(Close(CLOSE_TIMED_OUT))
@@ -374,6 +465,7 @@ class SignalingSession:
             if timer is not None:
                 timer.cancel()
         self._hold_timer = None
+        self._faults.end()
         while self._held:
             self.outbox.append(self._held.popleft())
         if self.account is not None and self.participant_id is not None:
@@ -384,3 +476,8 @@ class SignalingSession:
         if self.hub is not None:
             self.lobby.forget(self, self.hub)
         self._wake()
+
+
+def _no_handle(request: Request) -> JanusError:
+    reason = f"No such handle {request.handle_id!r} in this session."
+    return JanusError(ErrorCode.HANDLE_NOT_FOUND, reason, rules.HANDLE_UNKNOWN)

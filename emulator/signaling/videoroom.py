@@ -10,6 +10,7 @@ from emulator.conference.conferences import Conferences
 from emulator.media.transport.errors import MediaError
 from emulator.rooms.account import Account
 from emulator.rooms.errors import DomainError, NotFound
+from emulator.signaling import rules
 from emulator.signaling.errors import JanusError, PluginError
 from emulator.signaling.roster import FeedEntry
 from emulator.signaling.session import SignalingSession
@@ -51,7 +52,7 @@ class VideoRoom:
             case "join", None:
                 self._join(request, body)
             case "join", _:
-                raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.")
+                raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.", rules.JOIN_ONCE)
             case "configure", "publisher":
                 self._configure_publisher(request, body)
             case "configure", "subscriber":
@@ -59,9 +60,11 @@ class VideoRoom:
             case "start", "subscriber":
                 self._start(request)
             case ("configure" | "start") as name, role:
-                raise PluginError(ERROR_JOIN_FIRST, f"{name!r} does not fit a handle that is {role or 'not joined'}.")
+                reason = f"{name!r} does not fit a handle that is {role or 'not joined'}."
+                raise PluginError(ERROR_JOIN_FIRST, reason, rules.JOIN_FIRST)
             case other, _:
-                raise JanusError(ErrorCode.UNKNOWN_REQUEST, f"videoroom: unknown request {other!r:.60}.", rule="S-107")
+                reason = f"videoroom: unknown request {other!r:.60}."
+                raise JanusError(ErrorCode.UNKNOWN_REQUEST, reason, rules.PLUGIN_REQUEST)
 
     def _join(self, request: Request, body: dict[str, Any]) -> None:
         match body.get("ptype"):
@@ -74,10 +77,8 @@ class VideoRoom:
             case "subscriber":
                 self._join_subscriber(request, body)
             case other:
-                raise JanusError(
-                    ErrorCode.INVALID_ELEMENT_TYPE,
-                    f"videoroom: ptype must be 'publisher' or 'subscriber', got {other!r:.40}.",
-                )
+                reason = f"videoroom: ptype must be 'publisher' or 'subscriber', got {other!r:.40}."
+                raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
 
     # -- LST ------------------------------------------------------------------------------------------------------
 
@@ -106,9 +107,10 @@ class VideoRoom:
     def _check_owner(self, display: Display) -> None:
         joined_as = self._session.participant_id
         if joined_as is None:
-            raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.")
+            raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.", rules.REGISTER_FIRST)
         if display.participant_id != joined_as:
-            raise PluginError(ERROR_INVALID_ELEMENT, "The display names another participant than this session's.")
+            reason = "The display names another participant than this session's."
+            raise PluginError(ERROR_INVALID_ELEMENT, reason, rules.OWN_DISPLAY)
 
     # -- PUB ------------------------------------------------------------------------------------------------------
 
@@ -117,11 +119,11 @@ class VideoRoom:
         hub = self._session.lobby.enter(self._session)
         for feed in hub.feeds.values():
             if feed.participant_id == display.participant_id and feed.key == stream.key:
-                raise PluginError(
-                    ERROR_ID_EXISTS, f"This participant already publishes a stream with the key {stream.key!r}."
-                )
+                reason = f"This participant already publishes a stream with the key {stream.key!r:.80}."
+                raise PluginError(ERROR_ID_EXISTS, reason, rules.KEY_TWICE)
             if feed.stream_id == stream.id:
-                raise PluginError(ERROR_ID_EXISTS, f"The stream id {stream.id!r} is in use already.")
+                reason = f"The stream id {stream.id!r:.80} is in use already."
+                raise PluginError(ERROR_ID_EXISTS, reason, rules.KEY_TWICE)
         participant = self._account().participant(display.participant_id)
         feed = FeedEntry(
             id=self._session.lobby.ids.next(),
@@ -142,7 +144,7 @@ class VideoRoom:
         feed = self._feed
         hub = self._session.lobby.enter(self._session)
         if feed is None or not (self._offered or feed.id in hub.feeds):  # the person has left meanwhile
-            raise PluginError(ERROR_JOIN_FIRST, "This publisher is gone.")
+            raise PluginError(ERROR_JOIN_FIRST, "This publisher is gone.", rules.GONE)
         bitrate = _bitrate(body)
         flags: StreamInfo | None = None
         text = feed.display
@@ -154,7 +156,8 @@ class VideoRoom:
                 feed.stream_id,
                 feed.key,
             ):
-                raise PluginError(ERROR_INVALID_ELEMENT, "The display names another stream than this handle's.")
+                reason = "The display names another stream than this handle's."
+                raise PluginError(ERROR_INVALID_ELEMENT, reason, rules.OWN_STREAM)
         data: dict[str, Any] = {"videoroom": "event", "room": self._session.room_id, "configured": "ok"}
         jsep: Jsep | None = None
         up = flags is not None and not self._offered and not self._session.media
@@ -165,13 +168,13 @@ class VideoRoom:
             self._offer_stream(feed, text)
         elif bitrate is not None and self._conference is not None:
             self._conference.set_bitrate(feed.stream_id, bitrate)
+        if flags is not None and self._offered and jsep is None and not up:
+            self._change_flags(feed, flags)
         feed.display = text
         self._session.answer(request, self, data, jsep)
         if up:  # there is no connection to wait for
             self._account().announce_stream(feed.participant_id, feed.stream_id)
         elif flags is not None and self._offered:
-            if jsep is None:
-                self._change_flags(feed, flags)
             hub.announce_display(feed)
 
     def _change_flags(self, feed: FeedEntry, flags: StreamInfo) -> None:
@@ -188,9 +191,11 @@ class VideoRoom:
 
     def _publish(self, feed: FeedEntry, jsep: Jsep, display_text: str, bitrate: int | None) -> Jsep:
         if jsep.type != "offer":
-            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, "videoroom: expected a jsep of the type 'offer'.")
+            reason = "videoroom: expected a jsep of the type 'offer'."
+            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, reason, rules.OFFER)
         if self._offered:
-            raise PluginError(ERROR_INVALID_REQUEST, "Renegotiation of a publisher is not supported.")
+            reason = "Renegotiation of a publisher is not supported."
+            raise PluginError(ERROR_INVALID_REQUEST, reason, rules.RENEGOTIATION)
         account = self._account()
         self._offer_stream(feed, display_text)
         try:
@@ -201,7 +206,7 @@ class VideoRoom:
             )
         except (SdpError, MediaError) as error:
             self._withdraw(account, feed)
-            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}") from error
+            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rules.OFFER) from error
         feed.audio_codec, feed.video_codec = published.audio_codec, published.video_codec
         return Jsep("answer", published.answer)
 
@@ -216,8 +221,10 @@ class VideoRoom:
                 audio_enabled=info.audio_enabled if info else True,
                 video_enabled=info.video_enabled if info else True,
             )
+        except NotFound as error:
+            raise PluginError(ERROR_JOIN_FIRST, str(error), rules.GONE) from error
         except DomainError as error:
-            raise PluginError(ERROR_ID_EXISTS, str(error)) from error
+            raise PluginError(ERROR_ID_EXISTS, str(error), rules.STREAMS_SPENT) from error
         self._offered = True
 
     def _withdraw(self, account: Account, feed: FeedEntry) -> None:
@@ -232,14 +239,15 @@ class VideoRoom:
     def _join_subscriber(self, request: Request, body: dict[str, Any]) -> None:
         number = body.get("feed")
         if not isinstance(number, int) or isinstance(number, bool):
-            raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, "videoroom: 'feed' must be the integer id of a publisher.")
+            reason = "videoroom: 'feed' must be the integer id of a publisher."
+            raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
         viewer = self._session.participant_id
         if viewer is None:
-            raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.")
+            raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.", rules.REGISTER_FIRST)
         hub = self._session.lobby.enter(self._session)
         feed = hub.feeds.get(number)
         if feed is None or not feed.announced:
-            raise PluginError(ERROR_NO_SUCH_FEED, f"No such feed ({number}).", rule="S-89")
+            raise PluginError(ERROR_NO_SUCH_FEED, f"No such feed ({number}).", rules.NO_FEED)
         audio, video = (boolean(body, kind, default=True) for kind in ("audio", "video"))
         jsep = Jsep("offer", self._subscribe(viewer, feed, audio=audio, video=video)) if self._session.media else None
         self._role = "subscriber"
@@ -258,18 +266,19 @@ class VideoRoom:
         try:
             offer = conference.open_subscriber(self._handle_id, viewer, feed.stream_id, audio=audio, video=video)
         except MediaError as error:
-            raise PluginError(ERROR_NO_SUCH_FEED, str(error)) from error
+            raise PluginError(ERROR_NO_SUCH_FEED, str(error), rules.NO_FEED) from error
         self._conference = conference
         return offer
 
     def _start(self, request: Request) -> None:
         if request.jsep is None or request.jsep.type != "answer":
-            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, "videoroom: 'start' needs a jsep of the type 'answer'.")
+            reason = "videoroom: 'start' needs a jsep of the type 'answer'."
+            raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, reason, rules.ANSWER)
         if self._conference is not None:
             try:
                 self._conference.start_subscriber(self._handle_id, request.jsep.sdp)
             except (SdpError, MediaError) as error:
-                raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}") from error
+                raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rules.ANSWER) from error
         self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "started": "ok"})
 
     def _configure_subscriber(self, request: Request, body: dict[str, Any]) -> None:
@@ -302,11 +311,12 @@ def display_of(body: dict[str, Any]) -> tuple[str, Display]:
     """The display verbatim and decoded. Raises JanusError."""
     text = body.get("display")
     if not isinstance(text, str):
-        raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'display' is missing or no string.", rule="S-111")
+        raise JanusError(ErrorCode.MISSING_ELEMENT, "The element 'display' is missing or no string.", rules.DISPLAY)
     try:
         return text, displays.decode(text)
     except DisplayError as error:
-        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, f"The element 'display' is wrong: {error}") from error
+        reason = f"The element 'display' is wrong: {error}"
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.DISPLAY) from error
 
 
 def boolean(body: dict[str, Any], name: str, *, default: Any) -> Any:
@@ -314,7 +324,8 @@ def boolean(body: dict[str, Any], name: str, *, default: Any) -> Any:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, f"The element {name!r} must be a boolean, got {value!r:.40}.")
+        reason = f"The element {name!r} must be a boolean, got {value!r:.40}."
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
     return value
 
 
@@ -323,6 +334,7 @@ def _bitrate(body: dict[str, Any]) -> int | None:
     if value is None or value == 0:  # 0 is stock Janus's word for "no limit"
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, f"'bitrate' must be a positive integer, got {value!r:.40}.")
+        reason = f"'bitrate' must be a positive integer, got {value!r:.40}."
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
     low, high = BITRATE_RANGE
     return max(low, min(high, value))

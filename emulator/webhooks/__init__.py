@@ -1,1 +1,1 @@
-"""Signed webhooks."""
+"""Signed webhooks: an account's events, posted to the URLs of its rooms and compositions."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -21,19 +21,25 @@ BAD_URL = "10003"
 MISSING_PARAMETER = "10004"
 NOT_FOUND = "10005"
 UNEXPECTED = "10007"
+REQUEST_TIMEOUT = "10008"
 AUTHENTICATION_FAILED = "10009"
 AUTHORIZATION_FAILED = "10010"
 TOO_MANY_REQUESTS = "10011"
 DUPLICATE = "10012"
+UNSUPPORTED_MEDIA_TYPE = "10014"
 BAD_REQUEST = "10015"
 NO_SUCH_ASSOCIATE = "10017"
 INVALID_JSON = "10023"
 
 GENERIC_ERRORS: dict[str, tuple[str, str]] = {
+    "10001": ("Inactive phone number", "The phone number is inactive."),
+    "10002": ("Invalid phone number", "The phone number is invalid."),
     BAD_URL: ("Invalid URL", "URL invalid, malformed or longer than 2000 characters"),
     MISSING_PARAMETER: ("Missing required parameter", "A required parameter was missing (see `source`)"),
     NOT_FOUND: ("Resource not found", "The requested resource or URL could not be found."),
+    "10006": ("Invalid ID", "The resource ID provided was invalid."),
     UNEXPECTED: ("Unexpected error", "An unexpected error occured."),  # sic
+    REQUEST_TIMEOUT: ("Request timeout", "The request timed out."),
     AUTHENTICATION_FAILED: (
         "Authentication failed",
         "The required authentication headers were either invalid or not included in the request.",
@@ -44,11 +50,19 @@ GENERIC_ERRORS: dict[str, tuple[str, str]] = {
     ),
     TOO_MANY_REQUESTS: ("Too many requests", "You have exceeded the maximum number of allowed requests."),
     DUPLICATE: ("Duplicate resource", "Resource is a duplicate."),
+    "10013": ("Missing association", "One of the associated fields does not exist."),
+    UNSUPPORTED_MEDIA_TYPE: ("Unsupported Media Type", "The server does not support the media type."),
     BAD_REQUEST: ("Bad Request", "The request failed because it was not well-formed."),
+    "10016": ("Phone number must be in +E.164 format", "The phone number must be in +E.164 format."),
     NO_SUCH_ASSOCIATE: ("Associated resource does not exist", "The associated resource does not exist."),
+    "10018": ("Invalid sort direction", "The sort direction must be asc or desc."),
+    "10019": ("Invalid email address", "The email address is invalid."),
+    "10020": ("Invalid resource type", "The resource type must be of type string."),
+    "10021": ("Resource in use", "The resource can not be removed as it is still in use."),
+    "10022": ("One or more invalid IDs", "One or more of the resource IDs provided were invalid."),
     INVALID_JSON: ("Invalid JSON", "The supplied JSON is not well-formed."),
 }
-"""Code -> title, generic detail (section 1.2)."""
+"""Code -> title, generic detail: all of the table in section 1.2, since a fault may answer with any of them."""
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -115,20 +129,20 @@ class PageMeta:
 @dataclass(frozen=True, slots=True)
 class RoomParticipant:
     id: str
-    session_id: str
-    joined_at: datetime
-    updated_at: datetime
+    session_id: str | None = None
+    joined_at: datetime | None = None
+    updated_at: datetime | None = None
     context: str | None = None
     left_at: datetime | None = None
 
     def as_json(self) -> Json:
-        body: Json = {
-            "id": self.id,
-            "session_id": self.session_id,
-            "joined_at": iso_microseconds(self.joined_at),
-            "updated_at": iso_microseconds(self.updated_at),
-            "record_type": "room_participant",
-        }
+        body: Json = {"id": self.id, "record_type": "room_participant"}
+        if self.session_id is not None:
+            body["session_id"] = self.session_id
+        if self.joined_at is not None:
+            body["joined_at"] = iso_microseconds(self.joined_at)
+        if self.updated_at is not None:
+            body["updated_at"] = iso_microseconds(self.updated_at)
         if self.context is not None:
             body["context"] = self.context
         if self.left_at is not None:
@@ -141,21 +155,21 @@ class RoomSession:
     """`participants` None: not asked for, left out."""
 
     id: str
-    room_id: str
-    created_at: datetime
-    updated_at: datetime
+    active: bool
+    room_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
     ended_at: datetime | None = None
     participants: Sequence[RoomParticipant] | None = None
 
     def as_json(self) -> Json:
-        body: Json = {
-            "id": self.id,
-            "room_id": self.room_id,
-            "active": self.ended_at is None,
-            "created_at": iso_microseconds(self.created_at),
-            "updated_at": iso_microseconds(self.updated_at),
-            "record_type": "room_session",
-        }
+        body: Json = {"id": self.id, "active": self.active, "record_type": "room_session"}
+        if self.room_id is not None:
+            body["room_id"] = self.room_id
+        if self.created_at is not None:
+            body["created_at"] = iso_microseconds(self.created_at)
+        if self.updated_at is not None:
+            body["updated_at"] = iso_microseconds(self.updated_at)
         if self.ended_at is not None:
             body["ended_at"] = iso_microseconds(self.ended_at)
         if self.participants is not None:
@@ -168,10 +182,10 @@ class Room:
     """`sessions` None: not asked for, left out."""
 
     id: str
-    max_participants: int
-    enable_recording: bool
-    created_at: datetime
-    updated_at: datetime
+    max_participants: int | None = None
+    enable_recording: bool | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
     unique_name: str | None = None
     active_session_id: str | None = None
     webhook_event_url: str | None = None
@@ -180,14 +194,15 @@ class Room:
     sessions: Sequence[RoomSession] | None = None
 
     def as_json(self) -> Json:
-        body: Json = {
-            "id": self.id,
-            "max_participants": self.max_participants,
-            "enable_recording": self.enable_recording,
-            "created_at": iso_microseconds(self.created_at),
-            "updated_at": iso_microseconds(self.updated_at),
-            "record_type": "room",
-        }
+        body: Json = {"id": self.id, "record_type": "room"}
+        if self.max_participants is not None:
+            body["max_participants"] = self.max_participants
+        if self.enable_recording is not None:
+            body["enable_recording"] = self.enable_recording
+        if self.created_at is not None:
+            body["created_at"] = iso_microseconds(self.created_at)
+        if self.updated_at is not None:
+            body["updated_at"] = iso_microseconds(self.updated_at)
         if self.unique_name is not None:
             body["unique_name"] = self.unique_name
         if self.active_session_id is not None:
@@ -201,6 +216,72 @@ class Room:
         if self.sessions is not None:
             body["sessions"] = [session.as_json() for session in self.sessions]
         return body
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecording:
+    """An imported one may have nearly nothing set."""
+
+    id: str
+    room_id: str | None = None
+    session_id: str | None = None
+    participant_id: str | None = None
+    type: str | None = None
+    status: str | None = None
+    codec: str | None = None
+    duration_secs: int | None = None
+    size_mb: float | None = None
+    download_url: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    completed_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    def as_json(self) -> Json:
+        return _set_fields(self, "room_recording")
+
+
+@dataclass(frozen=True, slots=True)
+class RoomComposition:
+    """An imported one may have nearly nothing set. `video_layout`: region name -> region."""
+
+    id: str
+    room_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    status: str | None = None
+    format: str | None = None
+    resolution: str | None = None
+    video_layout: Json | None = None
+    audio_sources: Sequence[str] | None = None
+    duration_secs: int | None = None
+    size_mb: float | None = None
+    download_url: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    completed_at: datetime | None = None
+    updated_at: datetime | None = None
+    webhook_event_url: str | None = None
+    webhook_event_failover_url: str | None = None
+    webhook_timeout_secs: int | None = None
+
+    def as_json(self) -> Json:
+        return _set_fields(self, "room_composition")
+
+
+def _set_fields(resource: RoomRecording | RoomComposition, record_type: str) -> Json:
+    """Every field that is set, under its own name, and the record type."""
+    body: Json = {}
+    for field in fields(resource):
+        value = getattr(resource, field.name)
+        if isinstance(value, datetime):
+            body[field.name] = iso_microseconds(value)
+        elif value is not None:
+            body[field.name] = value
+    body["record_type"] = record_type
+    return body
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ async def test_keyed_operation_without_key_is_401_before_anything_else(api: Serv
         KEY,
         "Bearer",
         "Bearer ",
-        f"Bearer {KEY} {KEY}",
+        f"Bearer {KEY}  {KEY}",
+        f"Bearer {KEY}\t{KEY}",
         "Bearer k\u00e9y",
         f"Token {KEY}",
         "",
@@ -85,6 +86,13 @@ async def test_key_outside_the_configured_set_is_401(serve: Serve) -> None:
 async def test_any_key_is_its_own_account_when_none_are_configured(api: Served) -> None:
     room = await api.room()
     assert (await api.with_key(OTHER_KEY).get(f"/rooms/{room['id']}")).status == 404
+
+
+async def test_a_key_may_have_blanks_inside(serve: Serve) -> None:
+    """R-116: the official SDKs' own tests call with "My API Key"."""
+    api = await serve(keys=("My API Key",))
+    assert (await api.with_key("My API Key").get("/rooms")).status == 200
+    assert (await api.with_key("My API").get("/rooms")).refused(401) == "10009"
 
 
 async def test_refresh_needs_no_key(api: Served) -> None:

@@ -164,6 +164,55 @@ async def test_pages_of_any_origin_may_call(api: Served) -> None:
     assert refused.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/rooms", 200),
+        ("DELETE", "/rooms/{room}", 204),
+        ("GET", "/rooms/unknown", 404),
+        ("GET", "/nothing", 404),
+        ("PUT", "/rooms", 405),
+        ("GET", "/rooms?page[size]=0", 422),
+    ],
+)
+async def test_page_may_read_every_answer_and_its_headers(api: Served, method: str, path: str, status: int) -> None:
+    room = await api.room()
+    answer = await api.request(
+        method,
+        path.format(room=room["id"]),
+        headers={"Origin": "https://app.example.com", "x-request-id": "page-1"},
+    )
+    assert answer.status == status
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Expose-Headers"] == "*"
+    assert answer.headers["x-request-id"] == "page-1"
+
+
+async def test_refresh_from_another_origin_as_a_browser_does_it(api: Served) -> None:
+    """Preflight and call, with neither key nor cookies, and with the id that the vendor's sample application sends."""
+    room = await api.room()
+    tokens = (await api.post(f"/rooms/{room['id']}/actions/generate_join_client_token", {})).data
+    page, path = api.with_key(None), "/v2/rooms/undefined/actions/refresh_client_token"
+    origin = {"Origin": "http://localhost:3000"}
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type,x-request-id"}
+    preflight = await page.request("OPTIONS", path, headers={**origin, **asked})
+    assert preflight.status == 204
+    assert {"content-type", "x-request-id"} <= set(preflight.headers["Access-Control-Allow-Headers"].split(", "))
+    assert int(preflight.headers["Access-Control-Max-Age"]) > 0
+    answer = await page.post(path, {"refresh_token": tokens["refresh_token"]}, headers=origin)
+    assert answer.status == 201
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+async def test_page_from_the_internet_may_call_this_machine(api: Served) -> None:
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
+    preflight = await api.request("OPTIONS", "/v2/rooms", headers={"Origin": "https://app.example.com", **asked})
+    assert preflight.headers["Access-Control-Allow-Private-Network"] == "true"
+    plain = await api.request("OPTIONS", "/v2/rooms", headers={"Origin": "https://app.example.com"})
+    assert "Access-Control-Allow-Private-Network" not in plain.headers
+
+
 async def test_preflight_repeats_no_odd_header_names_and_knows_no_unknown_path(api: Served) -> None:
     answer = await api.request("OPTIONS", "/rooms", headers={"Access-Control-Request-Headers": 'x", evil: 1'})
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization, content-type, x-request-id"
@@ -195,14 +244,6 @@ async def test_unexpected_exception_is_logged_and_answered_500(caplog: pytest.Lo
     assert response.headers["x-request-id"]
     records = [r for r in caplog.records if r.name == "emulator.api"]
     assert [r.levelno for r in records] == [logging.ERROR]
-
-
-@pytest.mark.parametrize("path", ["/room_recordings", f"/room_recordings/{new_uuid()}", "/room_compositions"])
-async def test_recordings_and_compositions_say_they_are_not_there_yet(api: Served, path: str) -> None:
-    answer = await api.get(path)
-    assert answer.refused(501) == "10007"
-    assert "does not have" in answer.error["detail"]
-    assert answer.headers["x-should-retry"] == "false"
 
 
 async def test_head_answers_like_get_without_a_body(api: Served) -> None:

@@ -27,7 +27,13 @@ FIELDS = [
     "refresh_token",
     "participants",
     "exclude",
+    "session_id",
+    "format",
+    "resolution",
+    "video_layout",
+    "audio_sources",
 ]
+LAYOUT_KEYS = ["a/b", "width", "height", "x_pos", "z_pos", "max_rows", "video_sources"]
 PARAMETERS = [
     "page[number]",
     "page[size]",
@@ -40,12 +46,17 @@ PARAMETERS = [
     "filter[room_id]",
     "filter[session_id]",
     "filter[context]",
+    "filter[participant_id]",
+    "filter[status]",
+    "filter[type]",
+    "filter[duration_secs]",
     *(
         f"filter[date_{field}_at]{operator}"
-        for field in ("created", "updated", "ended", "joined", "left")
+        for field in ("created", "updated", "started", "ended", "joined", "left")
         for operator in ("", "[]", "[eq]", "[gte]", "[lte]", "[near]")
     ),
 ]
+PREFIXES = ["/", "/rooms/", "/room_sessions/", "/room_participants/", "/room_recordings/", "/v2/room_compositions/"]
 # Text with lone surrogates, too: JSON can spell them.
 any_text = st.text(st.characters(), max_size=30)
 scalars = (
@@ -55,10 +66,16 @@ scalars = (
     | st.sampled_from([2, 10, 50, 600, 3600])
     | st.floats(allow_nan=False)
     | any_text
-    | st.sampled_from(["all", "https://example.com", "http://[::1]:8/x", "x://", new_uuid(), "a.b.c"])
+    | st.sampled_from(
+        ["all", "*", "mp4", "16x16", "https://example.com", "http://[::1]:8/x", "x://", new_uuid(), "a.b.c"]
+    )
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4), max_leaves=8
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(any_text | st.sampled_from(LAYOUT_KEYS), inner, max_size=4)
+    ),
+    max_leaves=8,
 )
 bodies = st.dictionaries(st.sampled_from(FIELDS) | any_text, values, max_size=6) | values
 raw_bodies = bodies.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=60)
@@ -121,6 +138,7 @@ def _no_5xx(answer: Answer) -> None:
         ("POST", "/room_sessions/{session}/actions/end"),
         ("POST", "/room_sessions/{session}/actions/kick"),
         ("POST", "/room_sessions/{session}/actions/mute"),
+        ("POST", "/room_compositions"),
     ],
 )
 def test_no_body_yields_a_5xx(target: Target, method: str, path: str) -> None:
@@ -144,6 +162,8 @@ def test_no_body_yields_a_5xx(target: Target, method: str, path: str) -> None:
         "/room_sessions/{session}",
         "/room_sessions/{session}/participants",
         "/room_participants",
+        "/room_recordings",
+        "/room_compositions",
     ],
 )
 def test_no_query_yields_a_5xx(target: Target, path: str) -> None:
@@ -165,7 +185,7 @@ def test_no_path_yields_a_5xx(target: Target) -> None:
     @settings(max_examples=40, deadline=None, derandomize=True, database=None)
     @given(
         method=st.sampled_from(["GET", "POST", "PATCH", "DELETE", "PUT", "OPTIONS"]),
-        prefix=st.sampled_from(["/", "/rooms/", "/room_sessions/", "/room_participants/", "/v2/rooms/"]),
+        prefix=st.sampled_from([*PREFIXES, "/_emulator/downloads/", "/_emulator/downloads/a/recording/"]),
         rest=paths,
     )
     def run(method: str, prefix: str, rest: str) -> None:

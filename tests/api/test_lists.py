@@ -39,10 +39,10 @@ async def test_page_size_up_to_250(api: Served) -> None:
 
 
 @pytest.mark.parametrize("name", ["number", "size"])
-@pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.5", "%2B1", "1e3", "9" * 40, "%D9%A1"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.5", "%2B1", "1e3", "9" * 200, "%D9%A1"])
 async def test_page_values_out_of_range_are_422_or_defaults(serve: Serve, name: str, value: str) -> None:
     """R-44."""
-    strict, lenient = await serve(), await serve(lenient_pages=True)
+    strict, lenient = await serve(), await serve(lenient=True)
     answer = await strict.get(f"/rooms?page[{name}]={value}")
     assert answer.refused(422, parameter=f"page[{name}]") == "10015"
     for path in ("/rooms", "/room_sessions", "/room_participants"):
@@ -73,7 +73,7 @@ async def test_records_of_one_instant_are_ordered_by_id(api: Served) -> None:
     assert walked == sorted(made)
 
 
-@pytest.mark.parametrize("number", [3, 1000, 999_999_999_999_999])
+@pytest.mark.parametrize("number", [3, 1000, 999_999_999_999_999, 10**30])
 async def test_page_past_the_end_is_empty(api: Served, number: int) -> None:
     """R-47."""
     for _ in range(3):

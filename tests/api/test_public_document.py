@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from emulator.rooms.composition import Composition, CompositionSettings
+from emulator.rooms.participant import Participant
+from emulator.rooms.recording import Recording
 from tests.api.public_document import public_document
 from tests.api.served import Served, make_app, new_uuid
 
@@ -16,9 +19,8 @@ def test_every_declared_operation_has_a_route_with_and_without_v2() -> None:
     assert declared
     assert declared <= served
     assert {(method, "/v2" + path) for method, path in declared} <= served
-    assert {path for method, path in served if method != "HEAD"} == {
-        prefix + path for _, path in declared for prefix in ("", "/v2")
-    }
+    undeclared = {path for _, path in served} - {prefix + path for _, path in declared for prefix in ("", "/v2")}
+    assert undeclared == {"/_emulator/downloads/{account_id}/{kind}/{record_id}"}, "only what answers point at"
 
 
 async def test_every_success_body_in_range_validates(api: Served) -> None:
@@ -26,7 +28,10 @@ async def test_every_success_body_in_range_validates(api: Served) -> None:
     room = await api.room(unique_name="all of it", webhook_event_url="https://example.com/hook", webhook_timeout_secs=3)
     session_id = api.join(room["id"], context=None).session_id
     gone = api.join(room["id"])
+    recording = completed_recording(api, gone)
     api.leave(gone)
+    composition = completed_composition(api, session_id)
+    layout = {"all": {"width": 640, "height": 360, "video_sources": "*"}}
     tokens = (await api.post(f"/rooms/{room['id']}/actions/generate_join_client_token", {})).data
     refresh = {"refresh_token": tokens["refresh_token"]}
     walk: list[tuple[str, str, Any]] = [
@@ -45,6 +50,14 @@ async def test_every_success_body_in_range_validates(api: Served) -> None:
         ("POST", f"/room_sessions/{session_id}/actions/kick", {"participants": []}),
         ("POST", f"/room_sessions/{session_id}/actions/end", None),
         ("GET", "/room_sessions", None),
+        ("GET", "/room_recordings", None),
+        ("GET", f"/room_recordings/{recording.id}", None),
+        ("DELETE", f"/room_recordings/{recording.id}", None),
+        ("DELETE", "/room_recordings", None),
+        ("POST", "/room_compositions", {"session_id": session_id, "video_layout": layout}),
+        ("GET", "/room_compositions", None),
+        ("GET", f"/room_compositions/{composition.id}", None),
+        ("DELETE", f"/room_compositions/{composition.id}", None),
         ("DELETE", f"/rooms/{room['id']}", None),
     ]
     for method, path, body in walk:
@@ -52,10 +65,26 @@ async def test_every_success_body_in_range_validates(api: Served) -> None:
         assert 200 <= answer.status < 300, (method, path, answer.raw)
 
 
+def completed_recording(api: Served, participant: Participant) -> Recording:
+    recording = api.account.start_recording(participant.id, "video", "vp8")
+    return api.account.complete_recording(recording.id, duration_secs=3, size_mb=0.5, ended_at=api.account.now())
+
+
+def completed_composition(api: Served, session_id: str) -> Composition:
+    composition = api.account.enqueue_composition(session_id, CompositionSettings(webhook_timeout_secs=3))
+    api.account.start_composition(composition.id)
+    now = api.account.now()
+    return api.account.complete_composition(composition.id, duration_secs=3, size_mb=6, started_at=now, ended_at=now)
+
+
 async def test_resources_have_no_keys_beside_the_declared_ones(api: Served) -> None:
     room = await api.room(unique_name="known keys", webhook_event_failover_url="http://example.com")
     participant = api.join(room["id"])
+    recording = completed_recording(api, participant)
+    composition = completed_composition(api, participant.session_id)
     resources = {
+        "RoomRecording": (await api.get(f"/room_recordings/{recording.id}")).data,
+        "RoomComposition": (await api.get(f"/room_compositions/{composition.id}")).data,
         "Room": (await api.get(f"/rooms/{room['id']}?include_sessions=true")).data,
         "RoomSession": (await api.get(f"/room_sessions/{participant.session_id}?include_participants=true")).data,
         "RoomParticipant": (await api.get(f"/room_participants/{participant.id}")).data,

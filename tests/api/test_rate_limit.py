@@ -6,7 +6,7 @@ import pytest
 
 from emulator.api import RateLimit
 from tests.api.conftest import Serve
-from tests.api.served import OTHER_KEY, Served
+from tests.api.served import KEY, OTHER_KEY, Served
 
 HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
@@ -46,6 +46,30 @@ async def test_calls_without_a_key_count_for_the_account_they_act_on(serve: Serv
     assert (await anonymous.post(path, body)).headers["x-ratelimit-remaining"] == "0"
     assert (await anonymous.post(path, body)).refused(429) == "10011"
     assert (await anonymous.post(f"/room_sessions/{session_id}/actions/end")).refused(429) == "10011"
+
+
+async def test_preflights_are_not_counted_and_pages_may_read_a_429(serve: Serve) -> None:
+    """R-24."""
+    api: Served = await serve(rate_limit=RateLimit(1, 60), monotonic=Stopwatch())
+    origin = {"Origin": "https://app.example.com"}
+    for _ in range(3):
+        asked = {"Access-Control-Request-Method": "GET", **origin}
+        assert (await api.with_key(None).request("OPTIONS", "/rooms", headers=asked)).status == 204
+    assert (await api.get("/rooms", headers=origin)).status == 200
+    refused = await api.get("/rooms", headers=origin)
+    assert refused.refused(429) == "10011"
+    assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    assert refused.headers["Access-Control-Expose-Headers"] == "*"
+    assert refused.headers["x-request-id"]
+
+
+async def test_call_without_a_good_key_is_401_and_counts_for_nobody(serve: Serve) -> None:
+    api: Served = await serve(keys=(KEY,), rate_limit=RateLimit(1, 60), monotonic=Stopwatch())
+    for _ in range(3):
+        answer = await api.with_key("KEY_unknown").get("/rooms")
+        assert answer.refused(401) == "10009"
+        assert not set(HEADERS) & set(answer.headers)
+    assert (await api.get("/rooms")).status == 200
 
 
 async def test_there_is_no_limit_by_default(api: Served) -> None:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from emulator.clock import iso_seconds
 from emulator.rooms.tokens import TokenMint
-from tests.api.served import KEY, OTHER_KEY, Answer, Served, World, new_uuid
-
-
-def part(token: str, index: int) -> Any:
-    text = token.split(".")[index]
-    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-
-
-def b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+from tests.api.forgeries import FORGERIES, part
+from tests.api.served import KEY, OTHER_KEY, Answer, Served, new_uuid
 
 
 async def generate(api: Served, room_id: str, **body: Any) -> Any:
@@ -148,110 +134,16 @@ async def test_access_token_does_not_refresh(api: Served) -> None:
     assert (await refresh(api, room["id"], (await generate(api, room["id"]))["token"])).refused(403) == "10010"
 
 
-def _unsigned(token: str, world: World) -> str:
-    return b64(b'{"alg":"none","typ":"JWT"}') + "." + token.split(".")[1] + "."
-
-
-def _unsigned_with_old_signature(token: str, world: World) -> str:
-    return b64(b'{"alg":"none","typ":"JWT"}') + "." + token.split(".", 1)[1]
-
-
-def _hs256_with_public_key(token: str, world: World) -> str:
-    key = world.mint._key.public_key()
-    signed = b64(b'{"alg":"HS256","typ":"JWT"}') + "." + token.split(".")[1]
-    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return signed + "." + b64(hmac.digest(raw, signed.encode(), hashlib.sha256))
-
-
-def _eddsa_header(token: str, world: World) -> str:
-    """Properly signed, but with the other name of the algorithm: the service makes no such tokens."""
-    signed = b64(b'{"alg":"EdDSA","typ":"JWT"}') + "." + token.split(".")[1]
-    return signed + "." + b64(world.mint._key.sign(signed.encode()))
-
-
-def _another_key(token: str, world: World) -> str:
-    signed = token.rpartition(".")[0]
-    return signed + "." + b64(Ed25519PrivateKey.generate().sign(signed.encode()))
-
-
-def _reencoded_payload(token: str, world: World) -> str:
-    head, _, signature = token.split(".")
-    return f"{head}.{b64(json.dumps(part(token, 1), indent=1).encode())}.{signature}"
-
-
-def _longer_life(token: str, world: World) -> str:
-    head, _, signature = token.split(".")
-    claims = {**part(token, 1), "exp": 4_000_000_000}
-    return f"{head}.{b64(json.dumps(claims, separators=(',', ':')).encode())}.{signature}"
-
-
-def _spare_bits(token: str, world: World) -> str:
-    """The same signature bytes in another spelling: the last character of 86 has four bits to spare."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return token[:-1] + alphabet[alphabet.index(token[-1]) | 1]
-
-
-def _signed_claims(**changes: Any) -> Callable[[str, World], str]:
-    """Genuine signature over claims that are not those of a refresh token."""
-
-    def forge(token: str, world: World) -> str:
-        claims = {**part(token, 1), **changes}
-        signed = token.split(".")[0] + "." + b64(json.dumps(claims).encode())
-        return signed + "." + b64(world.mint._key.sign(signed.encode()))
-
-    return forge
-
-
-FORGERIES: dict[str, Callable[[str, World], str]] = {
-    "none": _unsigned,
-    "none, old signature": _unsigned_with_old_signature,
-    "HS256 with the public key": _hs256_with_public_key,
-    "EdDSA": _eddsa_header,
-    "another key": _another_key,
-    "re-encoded payload": _reencoded_payload,
-    "longer life": _longer_life,
-    "spare bits": _spare_bits,
-    "truncated by one": lambda token, world: token[:-1],
-    "truncated signature": lambda token, world: token[:-40],
-    "two parts": lambda token, world: token.rpartition(".")[0],
-    "four parts": lambda token, world: token + ".x",
-    "padded": lambda token, world: token + "==",
-    "line end": lambda token, world: token + "\n",
-    "spaces": lambda token, world: f" {token} ",
-    "bearer": lambda token, world: "Bearer " + token,
-    "empty": lambda token, world: "",
-    "garbage": lambda token, world: "garbage",
-    "dots": lambda token, world: "..",
-    "null byte": lambda token, world: token + "\x00",
-    "unicode": lambda token, world: "\u00e9.\u2603.x",
-    "deep header": lambda token, world: b64(b"[" * 4000) + "." + token.split(".", 1)[1],
-    "list header": lambda token, world: b64(b"[]") + "." + token.split(".", 1)[1],
-    "long": lambda token, world: token + "A" * 10_000,
-    "unknown user": _signed_claims(
-        grants={
-            "actions": ["join"],
-            "resources": [f"telnyx:video:rooms:{new_uuid()}"],
-            "subjects": [f"telnyx:users:{new_uuid()}"],
-        }
-    ),
-    "no grants": _signed_claims(grants=None),
-    "list of grants": _signed_claims(grants=[]),
-    "other audience": _signed_claims(aud="telnyx_telephony"),
-    "text for exp": _signed_claims(exp="4000000000"),
-    "huge exp": _signed_claims(exp=10**400, nbf=10**400),
-    "not yet": _signed_claims(nbf=4_000_000_000, exp=4_000_000_001),
-}
-
-
 @pytest.mark.parametrize("forgery", FORGERIES)
 async def test_forged_and_broken_refresh_tokens_are_403(api: Served, forgery: str) -> None:
-    """R-68."""
+    """R-68. Over the WebSocket: tests/signaling/test_forged_tokens.py."""
     room = await api.room()
     token = (await generate(api, room["id"]))["refresh_token"]
-    forged = FORGERIES[forgery](token, api.world)
+    forged = FORGERIES[forgery](token, api.world.mint)
     assert forged != token
     for path_id in (room["id"], "undefined"):
         assert (await refresh(api, path_id, forged)).refused(403) == "10010"
+    assert (await refresh(api, room["id"], token)).status == 201
 
 
 async def test_token_of_another_emulator_is_403(api: Served) -> None:

@@ -27,11 +27,17 @@ class BundleError(Exception):
 
 def ensure_bundle() -> Path:
     """The bundle's path, made first if missing or older than what it is made of. Raises BundleError."""
-    if not is_newer(_INSTALLED, [_LOCK, _MANIFEST]):
-        _npm("ci")
+    ensure_installed()
     if not is_newer(BUNDLE, [_INSTALLED, _MANIFEST, _ENTRY]):
         _npm("run", "build")
     return BUNDLE
+
+
+def ensure_installed() -> Path:
+    """The folder whose `node_modules` has the vendor's SDKs, as the lock file says. Raises BundleError."""
+    if not is_newer(_INSTALLED, [_LOCK, _MANIFEST]):
+        _npm("ci")
+    return HERE
 
 
 def is_newer(product: Path, ingredients: Sequence[Path]) -> bool:

@@ -86,6 +86,7 @@ async def two(
 async def test_both_synthetic_tones_are_in_the_mixed_track_and_the_own_one_is_not(
     alice: SdkPage, two: list[Synthetic]
 ) -> None:
+    """S-62, S-63."""
     for index in (0, 1):
         await alice.wait_tone(index)
     heard = await alice.tones(seconds=1.5)

@@ -26,6 +26,7 @@ def levels_of(samples) -> list[float]:
 
 
 def test_speech_in_bursts_is_one_talk_that_starts_within_300_ms_and_stops_after_the_hold():
+    """0.3 s on, 0.2 s off; S-101: talking and its end come in pairs."""
     happened = watch(Talkers(), levels_of(speech(150)) + [-90.0] * 100)
     assert [talking for _, talking in happened] == [True, False]
     assert happened[0][0] <= 0.3
@@ -35,6 +36,18 @@ def test_speech_in_bursts_is_one_talk_that_starts_within_300_ms_and_stops_after_
 @pytest.mark.parametrize("seed", range(5))
 def test_room_noise_at_minus_50_db_is_quiet(seed):
     assert watch(Talkers(), levels_of(noise(-50, 500, seed))) == []
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("amplitude", [0.02, 0.1, 0.5])
+def test_bursts_are_noticed_within_300_ms_at_any_voice_and_loudness(seed, amplitude):
+    """Also when one begins to be heard within a burst, of which a tenth of a second is left."""
+    for begin in range(10):
+        levels = levels_of(speech(150, seed, amplitude))[begin:]
+        loud = next(index for index, level in enumerate(levels) if level >= -45)
+        happened = watch(Talkers(), levels[loud:])
+        assert happened[0] == (happened[0][0], True)
+        assert happened[0][0] <= 0.3
 
 
 def test_a_single_knock_is_quiet():

@@ -7,13 +7,25 @@ and error types) is the emulator's own. Ids that an account draws itself are han
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from emulator.clock import iso_microseconds
 from emulator.events import Event
 from emulator.rooms import happenings as h
-from emulator.rooms.errors import Conflict, DomainError, Duplicate, Invalid, NotFound, RoomFull, SessionOver
+from emulator.rooms.errors import (
+    Conflict,
+    DomainError,
+    Duplicate,
+    Invalid,
+    Missing,
+    NoSuchAssociate,
+    NotFound,
+    RoomFull,
+    SessionOver,
+)
 
 MAX_STREAMS = 16
 
@@ -48,6 +60,32 @@ class ModelPerson:
 
 
 @dataclass
+class ModelRecording:
+    """`here`: not imported."""
+
+    place: tuple[str, str, str]
+    kind: h.RecordingKind
+    codec: str | None
+    begun_at: datetime
+    status: str = "processing"
+    duration_secs: int | None = None
+    size_mb: float | None = None
+    ended_at: datetime | None = None
+    here: bool = True
+
+
+@dataclass
+class ModelComposition:
+    room_id: str | None
+    session_id: str | None
+    settings: dict[str, Any]
+    asked_at: datetime
+    status: str = "enqueued"
+    duration_secs: int | None = None
+    here: bool = True
+
+
+@dataclass
 class ModelSession:
     room_id: str
     started_at: datetime
@@ -63,6 +101,8 @@ class AccountModel:
         """Room id -> settings."""
         self.sessions: dict[str, ModelSession] = {}
         self.people: dict[str, ModelPerson] = {}
+        self.recordings: dict[str, ModelRecording] = {}
+        self.compositions: dict[str, ModelComposition] = {}
 
     # -- questions ------------------------------------------------------------------------------------------------
 
@@ -252,3 +292,105 @@ class AccountModel:
             raise Refusal(NotFound)
         if self.sessions[session_id].ended_at is not None:
             raise Refusal(SessionOver)
+
+    # -- recordings -----------------------------------------------------------------------------------------------
+
+    def start_recording(
+        self, person_id: str, kind: h.RecordingKind, codec: str | None, *, new_recording: str
+    ) -> list[Event]:
+        person = self.people.get(person_id)
+        if person is None or person.left_at is not None:
+            raise Refusal(NotFound)
+        place = (person.room_id, person.session_id, person_id)
+        self.recordings[new_recording] = ModelRecording(place, kind, codec, self._now())
+        return [h.RecordingStarted(*place, new_recording, kind, codec)]
+
+    def complete_recording(self, recording_id: str, duration_secs: int, size_mb: float) -> list[Event]:
+        self._check_recordings(recording_id)
+        recording, now = self.recordings[recording_id], self._now()
+        if recording.status != "processing":
+            raise Refusal(Conflict)
+        recording.status, recording.here = "completed", True
+        recording.duration_secs, recording.size_mb, recording.ended_at = duration_secs, size_mb, now
+        where, what = (*recording.place, recording_id), (recording.kind, recording.codec)
+        return [h.RecordingCompleted(*where, *what, duration_secs, size_mb, iso_microseconds(now))]
+
+    def delete_recordings(self, *recording_ids: str) -> list[Event]:
+        self._check_recordings(*recording_ids)
+        gone = list(dict.fromkeys(recording_ids))
+        for recording_id in gone:
+            del self.recordings[recording_id]
+        return [h.RecordingDeleted(recording_id) for recording_id in gone]
+
+    def _check_recordings(self, *recording_ids: str) -> None:
+        if any(i not in self.recordings for i in recording_ids):
+            raise Refusal(NotFound)
+
+    # -- compositions ---------------------------------------------------------------------------------------------
+
+    def enqueue(
+        self, session_id: str | None, settings: dict[str, Any], *, required: bool, new_composition: str
+    ) -> list[Event]:
+        if session_id is None and required:
+            raise Refusal(Missing)
+        if session_id is not None and session_id not in self.sessions:
+            raise Refusal(NoSuchAssociate)
+        room_id = None if session_id is None else self.sessions[session_id].room_id
+        self.compositions[new_composition] = ModelComposition(room_id, session_id, settings, self._now())
+        return [h.CompositionEnqueued(new_composition, room_id, session_id, settings)]
+
+    def start_composition(self, composition_id: str) -> list[Event]:
+        self._check_composition(composition_id, "enqueued").status = "processing"
+        return [h.CompositionProcessing(composition_id)]
+
+    def complete_composition(self, composition_id: str, duration_secs: int) -> list[Event]:
+        composition = self._check_composition(composition_id, "processing")
+        composition.status, composition.duration_secs, composition.here = "completed", duration_secs, True
+        now = iso_microseconds(self._now())
+        return [h.CompositionCompleted(composition_id, duration_secs, 0.5, now, now)]
+
+    def delete_composition(self, composition_id: str) -> list[Event]:
+        if composition_id not in self.compositions:
+            raise Refusal(NotFound)
+        del self.compositions[composition_id]
+        return [h.CompositionDeleted(composition_id)]
+
+    def _check_composition(self, composition_id: str, status: str) -> ModelComposition:
+        composition = self.compositions.get(composition_id)
+        if composition is None:
+            raise Refusal(NotFound)
+        if composition.status != status:
+            raise Refusal(Conflict)
+        return composition
+
+    # -- the whole state ------------------------------------------------------------------------------------------
+
+    def load_own(self, document: dict[str, Any]) -> list[Event]:
+        """Its own state, loaded again: what REST does not show is forgotten, and nobody has a socket any more."""
+        sessions, people = deepcopy(self.sessions), deepcopy(self.people)
+        told = self._end_everything()
+        for person in people.values():
+            person.streams, person.muted, person.connection, person.reason = {}, False, "imported", None
+            person.context = person.context or None
+        for session_id, session in sessions.items():
+            session.reason = None
+            session.ever = [i for i, person in people.items() if person.session_id == session_id]
+        self.sessions, self.people = sessions, people
+        for recording in self.recordings.values():
+            recording.here = False
+        for composition in self.compositions.values():
+            composition.here = False
+        return [*told, h.StateLoaded(document)]
+
+    def reset(self) -> list[Event]:
+        told = self._end_everything()
+        for records in (self.rooms, self.sessions, self.people, self.recordings, self.compositions):
+            records.clear()
+        kinds = ("rooms", *(f"room_{kind}" for kind in ("sessions", "participants", "recordings", "compositions")))
+        return [*told, h.StateLoaded({name: [] for name in (*kinds, "refresh_tokens")})]
+
+    def _end_everything(self) -> list[Event]:
+        told: list[Event] = []
+        for session_id in [i for i, session in self.sessions.items() if session.ended_at is None]:
+            told += self._end(session_id, "session_ended", "State replaced")
+        return told

@@ -12,13 +12,14 @@ from emulator.rooms.account import Account
 from emulator.rooms.participant import Participant
 from emulator.rooms.room import Room, RoomSettings
 
+ACCOUNT_ID = "a0000000-0000-4000-8000-00000000000a"
 START = datetime(2026, 9, 17, 20, 0, 0, 123456, tzinfo=UTC)
 
 
 def make_account(*, seed: int = 1) -> tuple[Account, TravellingClock]:
     """A frozen clock: equal times unless the test moves it."""
     clock = TravellingClock(frozen_at=START)
-    return Account("the-account", clock=clock, rng=random.Random(seed)), clock
+    return Account(ACCOUNT_ID, clock=clock, rng=random.Random(seed)), clock
 
 
 def make_room(account: Account, **settings: Any) -> Room:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,20 +25,23 @@ from emulator.clock import TravellingClock
 from emulator.events import Event, Record
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
-from emulator.rooms.errors import DomainError
+from emulator.rooms.composition import CompositionSettings
+from emulator.rooms.errors import BadDocument, DomainError
 from emulator.rooms.happenings import EVENT_TYPES
 from emulator.rooms.records import Records
 from emulator.rooms.room import RoomSettings
 from tests.rooms.account_model import AccountModel, Refusal
-from tests.rooms.kit import START
+from tests.rooms.kit import ACCOUNT_ID, START
+from tests.rooms.naive import assert_indexed
 
-PEOPLE = [f"person-{number}" for number in range(4)]
+PEOPLE = [f"{number}0000000-0000-4000-8000-000000000001" for number in range(4)]
 CONNECTIONS = ["c1", "c2"]
 STREAMS = ["stream-1", "stream-2"]
 KEYS = ["self", "screen"]
 NAMES = [None, "lunch", "standup"]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 NO_SUCH = 11
+LAYOUT = {"left": {"x_pos": 0, "y_pos": 0, "z_pos": 3, "width": 320, "height": 240, "video_sources": "*"}}
 
 people = st.sampled_from(PEOPLE)
 connections = st.sampled_from(CONNECTIONS)
@@ -50,6 +54,8 @@ targets = st.just("all") | st.none() | st.lists(st.sampled_from([*PEOPLE, "nobod
 exclusions = st.lists(people, max_size=2, unique=True)
 
 
+recorded = precondition(lambda self: self.model.recordings)
+composing = precondition(lambda self: self.model.compositions)
 somebody_there = precondition(lambda self: any(person.left_at is None for person in self.model.people.values()))
 
 
@@ -57,7 +63,7 @@ class AccountMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = TravellingClock(frozen_at=START)
-        self.account = Account("the-account", clock=self.clock, rng=random.Random(7))
+        self.account = Account(ACCOUNT_ID, clock=self.clock, rng=random.Random(7))
         self.model = AccountModel(self.clock.now)
         self.room_ids: list[str] = []
         self.heard: list[Record] = []
@@ -292,12 +298,120 @@ class AccountMachine(RuleBasedStateMachine):
                 lambda _: self.model.mute(session_id, wanted, exclude, muted=muted),
             )
 
+    # -- recordings and compositions ------------------------------------------------------------------------------
+
+    @somebody_there
+    @rule(who=which, kind=st.sampled_from(["audio", "video"]), codec=st.sampled_from([None, "opus", "vp8"]))
+    def start_recording(self, who: int, kind: h.RecordingKind, codec: str | None) -> None:
+        person = self._person(who)
+        self._run(
+            lambda: self.account.start_recording(person, kind, codec),
+            lambda told: self.model.start_recording(
+                person, kind, codec, new_recording=new_id(told, h.RecordingStarted, "recording_id")
+            ),
+        )
+
+    @recorded
+    @rule(recording=which, secs=st.integers(0, 100))
+    def complete_recording(self, recording: int, secs: int) -> None:
+        recording_id = chosen(recording, list(self.model.recordings)[::-1])
+        self._run(
+            lambda: self.account.complete_recording(
+                recording_id, duration_secs=secs, size_mb=secs / 8, ended_at=self.clock.now()
+            ),
+            lambda _: self.model.complete_recording(recording_id, secs, secs / 8),
+        )
+
+    @recorded
+    @rule(some=st.lists(which, max_size=3))
+    def delete_recordings(self, some: list[int]) -> None:
+        recording_ids = [chosen(recording, list(self.model.recordings)) for recording in some]
+        if len(recording_ids) == 1:
+            command: Callable[[], object] = lambda: self.account.delete_recording(recording_ids[0])  # noqa: E731 - one of two
+        else:
+            command = lambda: self.account.delete_recordings(recording_ids)  # noqa: E731 - one of two
+        self._run(command, lambda _: self.model.delete_recordings(*recording_ids))
+
+    @rule(session=which, none=own, required=st.booleans(), layout=st.sampled_from([None, LAYOUT]))
+    def enqueue_composition(self, session: int, none: bool, required: bool, layout: Any) -> None:
+        session_id = self._session(session) if none else None
+        wanted = CompositionSettings(video_layout=copy.deepcopy(layout))
+        settings = {**fields_of(wanted), "video_layout": layout}
+        self._run(
+            lambda: self.account.enqueue_composition(session_id, wanted, session_required=required),
+            lambda told: self.model.enqueue(
+                session_id,
+                settings,
+                required=required,
+                new_composition=new_id(told, h.CompositionEnqueued, "composition_id"),
+            ),
+        )
+
+    @composing
+    @rule(composition=which, secs=st.integers(0, 100))
+    def move_composition_on(self, composition: int, secs: int) -> None:
+        """R-94: each step once, in order."""
+        composition_id = chosen(composition, list(self.model.compositions)[::-1])
+
+        def complete() -> None:
+            self._run(
+                lambda: self.account.complete_composition(
+                    composition_id,
+                    duration_secs=secs,
+                    size_mb=0.5,
+                    started_at=self.clock.now(),
+                    ended_at=self.clock.now(),
+                ),
+                lambda _: self.model.complete_composition(composition_id, secs),
+            )
+
+        if secs % 2:
+            complete()
+        self._run(
+            lambda: self.account.start_composition(composition_id),
+            lambda _: self.model.start_composition(composition_id),
+        )
+        if secs % 3:
+            complete()
+
+    @composing
+    @rule(composition=which)
+    def delete_composition(self, composition: int) -> None:
+        composition_id = chosen(composition, list(self.model.compositions))
+        self._run(
+            lambda: self.account.delete_composition(composition_id),
+            lambda _: self.model.delete_composition(composition_id),
+        )
+
+    # -- the whole state ------------------------------------------------------------------------------------------
+
+    @rule()
+    def load_its_own_state(self) -> None:
+        document = self.account.export_state()
+        self._run(lambda: self.account.load_state(document), lambda _: self.model.load_own(document))
+        assert json.dumps(self.account.export_state()) == json.dumps(document)
+
+    @precondition(lambda self: len(self.model.sessions) > 3)
+    @rule(really=st.integers(0, 3))
+    def reset(self, really: int) -> None:
+        if not really:
+            self._run(self.account.reset, lambda _: self.model.reset())
+
+    @rule(wrong=st.sampled_from([None, [], {"rooms": [{"id": UNKNOWN}, {"id": UNKNOWN}]}]))
+    def be_given_a_wrong_state(self, wrong: Any) -> None:
+        before, number = copy.deepcopy(self.account.records), self.account.log.last_number
+        with pytest.raises(BadDocument):
+            self.account.load_state(wrong)
+        assert (self.account.records, self.account.log.last_number) == (before, number)
+
     # -- what always holds ----------------------------------------------------------------------------------------
 
     @invariant()
     def the_records_say_what_the_model_says(self) -> None:
         records, model = self.account.records, self.model
-        assert in_order(records) == [list(model.rooms), list(model.sessions), list(model.people)]
+        assert in_order(records) == [
+            list(named) for named in (model.rooms, model.sessions, model.people, model.recordings, model.compositions)
+        ]
         assert {i: plain(room.settings) for i, room in records.rooms.items()} == model.rooms
         assert {i: room.active_session_id for i, room in records.rooms.items()} == {
             i: model.active_session(i) for i in model.rooms
@@ -324,6 +438,29 @@ class AccountMachine(RuleBasedStateMachine):
         }
 
     @invariant()
+    def the_media_records_say_what_the_model_says(self) -> None:
+        records, model = self.account.records, self.model
+        assert {
+            i: ((r.room_id, r.session_id, r.participant_id), r.kind, r.codec, r.created_at, r.started_at, r.made_here)
+            for i, r in records.recordings.items()
+        } == {i: (r.place, r.kind, r.codec, r.begun_at, r.begun_at, r.here) for i, r in model.recordings.items()}
+        assert {
+            i: (r.status, r.duration_secs, r.size_mb, r.ended_at, r.completed_at) for i, r in records.recordings.items()
+        } == {i: (r.status, r.duration_secs, r.size_mb, r.ended_at, r.ended_at) for i, r in model.recordings.items()}
+        assert {
+            i: (c.room_id, c.session_id, fields_of(c.settings), c.created_at, c.status, c.duration_secs, c.made_here)
+            for i, c in records.compositions.items()
+        } == {
+            i: (c.room_id, c.session_id, c.settings, c.asked_at, c.status, c.duration_secs, c.here)
+            for i, c in model.compositions.items()
+        }
+
+    @invariant()
+    def the_indexes_hold_what_the_records_hold(self) -> None:
+        assert_indexed(self.account.records)
+        assert_indexed(self.replica)
+
+    @invariant()
     def a_session_is_active_exactly_while_somebody_is_present(self) -> None:
         records = self.account.records
         active = [session.room_id for session in records.sessions.values() if session.active]
@@ -331,7 +468,7 @@ class AccountMachine(RuleBasedStateMachine):
         for session in records.sessions.values():
             assert session.active == bool(records.present(session))
         for participant in records.participants.values():
-            assert participant.present == (participant.left_at is None) == (participant.left_reason is None)
+            assert participant.present == (participant.left_at is None)
             assert participant.present or not participant.streams
             assert not participant.present or records.sessions[participant.session_id].active
 
@@ -377,7 +514,11 @@ def new_id(told: Sequence[Event], kind: type[Event], name: str) -> str:
 
 
 def plain(wanted: RoomSettings) -> dict[str, Any]:
-    return {name: getattr(wanted, name) for name in RoomSettings.__dataclass_fields__}
+    return fields_of(wanted)
+
+
+def fields_of(settings: RoomSettings | CompositionSettings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
 
 
 def replay(kept: Sequence[Record]) -> Records:
@@ -394,7 +535,8 @@ def through_json(record: Record) -> Record:
 
 def in_order(records: Records) -> list[list[str]]:
     """Dictionaries compare equal in any order, but lists of resources are paged by it."""
-    return [list(records.rooms), list(records.sessions), list(records.participants)]
+    kinds = (records.rooms, records.sessions, records.participants, records.recordings, records.compositions)
+    return [list(kind) for kind in kinds]
 
 
 def machine_settings(examples: int, steps: int, *, repeatable: bool) -> settings:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from emulator.rooms import queries
 from emulator.rooms.queries import DateFilter, Page, PageRequest, ParticipantFilter, RoomFilter, SessionFilter
 from tests.rooms.kit import join, make_account, make_room
+from tests.rooms.naive import listed
 
 DAY = date(2026, 9, 17)
 
@@ -65,8 +66,7 @@ def test_pages_walk_everything_once_newest_first_then_by_id(seed: int, size: int
         if number >= page.total_pages:
             break
         number += 1
-    by_id = sorted(account.records.rooms.values(), key=lambda room: room.id)
-    assert walked == sorted(by_id, key=lambda room: room.created_at, reverse=True)
+    assert walked == listed(account.records.rooms.values(), lambda room: room.created_at)
 
 
 def test_page_far_past_the_end_is_empty() -> None:

@@ -91,7 +91,7 @@ def _check_rules(records: Records) -> None:
         room = records.rooms.get(session.room_id)
         assert session.active == (room is not None and room.active_session_id == session.id)
         assert len(present) <= 2
-    joined = [participant.joined_at for participant in records.participants.values()]
+    joined = [participant.joined_at or START for participant in records.participants.values()]
     assert joined == sorted(joined)
     for participant in records.participants.values():
         assert participant.present or not participant.streams

@@ -6,12 +6,14 @@ import copy
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from emulator.events import EventLog, HorizonError, Record
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
+from emulator.rooms.composition import CompositionSettings
 from emulator.rooms.happenings import EVENT_TYPES
 from emulator.rooms.records import Records
 from tests.rooms.kit import join, make_account, make_room
@@ -60,8 +62,43 @@ def eventful_day(account: Account, done: Callable[[], None]) -> None:
     account.end_session(account.participant("bob").session_id)
     done()
     join(account, retro, "bob", connection="c5")
+    recordings = [account.start_recording("bob", kind, "opus").id for kind in ("audio", "video")]
+    done()
+    session_id = account.participant("bob").session_id
     account.delete_room(retro.id)
     done()
+    account.complete_recording(recordings[0], duration_secs=3, size_mb=0.25, ended_at=account.now())
+    done()
+    layout = {"all": {"width": 640, "height": 360, "video_sources": "*"}}
+    compositions = [account.enqueue_composition(session_id, CompositionSettings(video_layout=layout)).id for _ in "ab"]
+    done()
+    account.start_composition(compositions[0])
+    done()
+    account.complete_composition(
+        compositions[0], duration_secs=3, size_mb=0.5, started_at=account.now(), ended_at=account.now()
+    )
+    account.delete_recording(recordings[1])
+    account.delete_composition(compositions[1])
+    done()
+    somebody = account.new_id()
+    join(account, lunch, somebody)
+    account.load_state(importable(account))
+    done()
+    account.mute(account.participant(somebody).session_id, "all")
+    join(account, account.room(lunch.id), "carol", connection="c6")
+    account.kick(account.participant("carol").session_id, "all")
+    done()
+    account.reset()
+    join(account, make_room(account, unique_name="after"), "carol")
+    done()
+
+
+def importable(account: Account) -> dict[str, Any]:
+    """Its state without those whose ids, short for the reader's sake, are no UUIDs."""
+    document = account.export_state()
+    document["room_participants"] = [p for p in document["room_participants"] if p["id"] not in ("alice", "bob")]
+    document["room_recordings"] = []
+    return document
 
 
 def test_any_beginning_of_the_log_gives_the_records_of_that_time() -> None:
@@ -87,12 +124,15 @@ def test_any_beginning_of_the_log_gives_the_records_of_that_time() -> None:
 def test_replayed_records_share_nothing_with_the_account_or_its_log() -> None:
     account, _ = make_account()
     eventful_day(account, lambda: None)
+    account.enqueue_composition(None, CompositionSettings(video_layout={"a": {"width": 16}}), session_required=False)
     before = copy.deepcopy((account.log.since(0), account.records))
     copied = replay(account.log.since(0))
     for room in copied.rooms.values():
-        room.session_ids.clear()
+        room.active_session_id = "another"
     for session in copied.sessions.values():
         session.participant_ids.append("a stranger")
+    for composition in copied.compositions.values():
+        (composition.settings.video_layout or {}).clear()
     copied.participants.clear()
     assert (account.log.since(0), account.records) == before
 

@@ -220,7 +220,9 @@ def test_parts_of_the_grammar_to_come_are_called_so(key: str) -> None:
 @pytest.mark.parametrize(
     ("participant", "said"),
     [
-        ("{kind: telephone}", 'kind "telephone" is not available yet; only web is'),
+        ("{kind: telephone, streams: {self: {video: true}}}", 'a telephone has audio only, and the stream "self"'),
+        ("{kind: telephone, subscribe: all}", "a telephone hears the mix: it can not subscribe"),
+        ("{kind: telephone, messages: true}", "has no messages"),
         ("{kind: webb}", 'unknown kind "webb"; did you mean "web"?'),
         ("{count: 3}", '"count" in a participant is not available yet'),
         ("{context: 7}", "expected a context"),
@@ -244,6 +246,21 @@ def test_participants_are_checked(participant: str, said: str) -> None:
     with pytest.raises(ScenarioInvalid) as caught:
         with_participant(participant)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{at: 1s, expect: {alice: {sees: phone/self}}}", "phone is a telephone: it is heard, and has no stream"),
+        ("{at: 1s, do: {alice: {subscribe: phone}}}", "phone is a telephone: it is heard, and has no stream"),
+        ("{at: 1s, do: {phone: {subscribe: alice/self}}}", "phone is a telephone: it hears the mix and can not"),
+    ],
+)
+def test_telephones_are_neither_seen_nor_see(entry: str, said: str) -> None:
+    text = HEAD.replace("participants:\n", "participants:\n  phone: {kind: telephone}\n") + JOINS
+    assert said in refusal(
+        text.replace("timeline:\n", "timeline:\n  - {at: 0s, do: {phone: join}}\n") + f"  - {entry}\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -108,3 +108,21 @@ async def test_a_room_that_cannot_be_had_is_an_error(where: Where) -> None:
     refused: Where = {**where, "rest_url": where["rest_url"].removesuffix("/v2") + "/v3"}
     with pytest.raises(StageError, match=r"GET http.*/v3/rooms: 404"):
         await run_scenario_on(loads(CAST), **refused)
+
+
+async def test_a_telephone_calls_in_and_is_heard(where: Where) -> None:
+    """S-105: in the mix, with no stream to see."""
+    text = (
+        "version: 1\nname: call in\nparticipants:\n"
+        "  alice: {subscribe: all}\n"
+        "  phone: {kind: telephone, streams: {self: {audio: tone}}}\n"
+        "timeline:\n"
+        "  - {at: 0s, do: {alice: join, phone: join}}\n"
+        "  - {at: 200ms, do: {phone: {publish: self}}}\n"
+        "  - {after: phone.published, expect: {alice: {hears: phone}}}\n"
+        "  - {after: phone.published + 2s, do: {phone: {stop_audio: self}}}\n"
+        "  - {at: 3s, expect: {alice: {hears_not: phone, within: 1s}}}\n"
+        "  - {at: 5s, do: {phone: leave}}\n"
+    )
+    report = await run_scenario_on(loads(text), **where)
+    assert report.ok, report.describe()

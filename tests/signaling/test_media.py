@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from aiortc import RTCPeerConnection
+from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
+from av import AudioFrame
 
 from emulator.server import Emulator
 from tests.signaling.aiortc_peer import CountingTrack, answer_offer, connected, new_connection, offer_and_apply, take
@@ -107,7 +108,10 @@ async def brightness(pc: RTCPeerConnection, frames: int = 10) -> list[float]:
 
 
 async def test_published_video_and_audio_reach_a_subscriber(client: Clients, peers: Peers) -> None:
-    """S-70, S-71, S-74, S-81, S-84, S-85: aiortc offers as publisher, answers as subscriber."""
+    """S-70, S-71, S-74, S-81, S-84, S-85: aiortc offers as publisher, answers as subscriber.
+
+    S-34, S-35: neither side trickles anything, not even that it is done.
+    """
     alice, bob = await client(entered=True), await client(entered=True)
     published = await peers.publish(alice)
     announced = await bob.event(videoroom="event", publishers=...)
@@ -123,6 +127,7 @@ async def test_published_video_and_audio_reach_a_subscriber(client: Clients, pee
     assert np.sum(np.abs(steps - 8) < 3) >= 8, levels  # the counting picture, frame by frame
     audio = await take(received(pc, "audio"), 10)  # type: ignore[arg-type]
     assert len(audio) == 10
+    assert not any(frame["janus"] == "trickle" for frame in (*alice.frames, *bob.frames))
     assert not any("publishers" in event for event in alice.events())  # never told of oneself
 
 
@@ -257,6 +262,7 @@ async def test_s57_s58_s61_mixer_leg_is_answered_sendrecv_and_gets_opus(client: 
 async def test_r80_s97_s98_s99_mute_stops_forwarded_audio_and_is_told_to_all(
     client: Clients, peers: Peers, room: RestRoom
 ) -> None:
+    """S-66: an entry says `audio_moderated` exactly while it is."""
     alice, bob = await client(entered=True), await client(entered=True)
     published = await peers.publish(alice)
     await bob.event(publishers=...)
@@ -270,6 +276,7 @@ async def test_r80_s97_s98_s99_mute_stops_forwarded_audio_and_is_told_to_all(
         await late.join_register()
         (entry,) = (await late.join_listener())["plugindata"]["data"]["publishers"]
         assert entry.get("audio_moderated", False) is (value == "muted")
+        assert (entry["id"], entry["display"]) == (published.feed, published.display())
 
 
 async def test_random_datagrams_on_the_media_port_disturb_nothing(
@@ -317,3 +324,33 @@ async def test_offer_with_two_audio_lines_for_the_mix_is_refused_with_a_reason(c
     offer = {"type": "offer", "sdp": pc.localDescription.sdp}
     reply = await alice.message(alice.mix, {"request": "configure"}, offer)
     assert "one audio m-line" in reply["error"]["reason"]
+
+
+class LoudTrack(AudioStreamTrack):
+    """A tone at about -9 dBFS instead of silence."""
+
+    async def recv(self) -> AudioFrame:
+        frame = await super().recv()
+        times = np.arange(frame.samples)
+        samples = (np.sin(times * 2 * np.pi * 5 / frame.samples) * 16_000).astype(np.int16)
+        loud = AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
+        loud.sample_rate, loud.pts, loud.time_base = frame.sample_rate, frame.pts, frame.time_base
+        return loud
+
+
+async def test_s100_talk_of_a_publisher_whose_packets_carry_no_level_is_decoded(client: Clients, peers: Peers) -> None:
+    alice, bob = await client(entered=True), await client(entered=True)
+    handle = await alice.attach("videoroom")
+    text = stream_display(alice.participant_id, str(uuid4()), "self")
+    await alice.message(handle, {"request": "join", "ptype": "publisher", "display": text})
+    pc = peers.new()
+    pc.addTrack(LoudTrack())
+    await pc.setLocalDescription(await pc.createOffer())
+    lines = pc.localDescription.sdp.splitlines(keepends=True)
+    offer = {"type": "offer", "sdp": "".join(line for line in lines if "ssrc-audio-level" not in line)}
+    reply = await alice.message(handle, {"request": "configure", "display": text}, offer)
+    assert "ssrc-audio-level" not in reply["jsep"]["sdp"]
+    await pc.setRemoteDescription(RTCSessionDescription(**reply["jsep"]))
+    await connected(pc)
+    feed = (await bob.event(publishers=...))["publishers"][0]["id"]
+    assert (await bob.event(videoroom="talking"))["id"] == feed

@@ -324,3 +324,71 @@ async def test_s109_a_fault_of_the_emulator_itself_is_answered_too(
     monkeypatch.setattr("emulator.signaling.audiobridge.AudioBridge.message", broken)
     assert (await raw.message(raw.reg, {"request": "configure"}))["error"]["code"] == 490
     assert (await raw.request("keepalive"))["janus"] == "ack"
+
+
+async def test_s8_no_ordinary_frame_has_a_status_code(client: Clients, room: RestRoom) -> None:
+    """Replies, errors of both kinds, acks, events: the SDK closes its socket on any truthy top-level `status_code`."""
+    bob, alice = await client(entered=True), await client(entered=True)
+    await alice.join_mixer()
+    await alice.message(alice.mix, {"request": "configure"})
+    await alice.message(alice.mix, {"request": "join"})
+    await alice.request("dance")
+    handle = await alice.attach("videoroom")
+    await alice.message(handle, {"request": "join", "ptype": "subscriber", "feed": 1})
+    await alice.request("detach", handle_id=handle)
+    session = await room.active_session()
+    await room.post(f"room_sessions/{session}/actions/mute", {"participants": "all"})
+    await alice.request("destroy")
+    await alice.close()
+    await bob.event(leaving=alice.reg_id)
+    assert len({frame["janus"] for frame in alice.frames}) == 3
+    for frame in (*alice.frames, *bob.frames):
+        assert "status_code" not in frame
+        assert "status_code" not in frame.get("plugindata", {}).get("data", {})
+
+
+async def test_s18_keepalive_with_a_new_token_keeps_the_session_when_the_old_one_expires(
+    client: Clients, room: RestRoom
+) -> None:
+    alice = await client(entered=True)
+    old, alice.token = alice.token, await room.token()
+    assert (await alice.request("keepalive"))["janus"] == "ack"
+    room.emulator.lobby.expire(old)
+    assert (await alice.request("keepalive"))["janus"] == "ack"
+    await alice.join_mixer()
+    assert (await alice.request("keepalive", client_token=old))["status_code"] == 401
+
+
+async def test_s18_token_runs_out_for_who_does_not_renew_it(client: Clients, room: RestRoom) -> None:
+    alice = await client(entered=True)
+    room.emulator.lobby.expire(alice.token)
+    assert await alice.request("keepalive") == {"status_code": 401, "error_message": "The token has expired."}
+
+
+async def test_s104_who_reconnects_is_a_new_participant_and_the_old_one_is_gone(
+    client: Clients, room: RestRoom
+) -> None:
+    bob, alice = await client(entered=True), await client(entered=True, context="Alice")
+    await alice.close()
+    await bob.event(leaving=alice.reg_id)
+    again = await client(entered=True, context="Alice")
+    told = [event["participants"][0]["id"] for event in bob.events(bob.reg) if "participants" in event]
+    assert told == [alice.reg_id, again.reg_id]
+    known = {each["id"]: "left_at" in each for each in await room.get("room_participants")}
+    assert known == {bob.participant_id: False, alice.participant_id: True, again.participant_id: False}
+
+
+async def test_s113_close_3999_of_a_client_whose_connect_timed_out_is_like_any_close(
+    client: Clients, room: RestRoom
+) -> None:
+    """The SDK gives up after 30 s: `destroy`, then Close 3999, in the middle of its joins."""
+    bob, alice = await client(entered=True), await client()
+    await alice.create()
+    await alice.join_register()
+    await alice.ws.send_str(json.dumps(alice.frame("destroy")))
+    await alice.ws.close(code=3999)
+    assert alice.ws.close_code == 3999
+    await bob.event(leaving=alice.reg_id)
+    await bob.request("keepalive")
+    assert sum(event.get("leaving") == alice.reg_id for event in bob.events()) == 1
+    assert sum("left_at" in each for each in await room.get("room_participants")) == 1

@@ -18,6 +18,15 @@ _LONGEST_STEP = 0.1  # s that one observation may stand for: a gap in the packet
 
 
 @dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """See `Talkers`."""
+
+    threshold: float = THRESHOLD_DBFS
+    attack: float = ATTACK
+    hold: float = HOLD
+
+
+@dataclass(frozen=True, slots=True)
 class Transition(Generic[K]):
     """One of the watched began or stopped to talk."""
 
@@ -47,6 +56,10 @@ class Talkers(Generic[K]):
         self._attack = attack
         self._hold = hold
         self._watched: dict[K, _Watch] = {}
+
+    @classmethod
+    def by(cls, settings: TalkSettings) -> Talkers[K]:
+        return cls(threshold=settings.threshold, attack=settings.attack, hold=settings.hold)
 
     def talking(self, who: K) -> bool:
         """Whether `who` talks now; unknown ones do not."""

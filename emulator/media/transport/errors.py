@@ -4,7 +4,8 @@ MediaError
 ├── BindError            a socket could not be opened as asked
 ├── TransportStateError  a call came at a time when it cannot work
 ├── StunError            a datagram is no STUN message (RFC 8489)
-└── NegotiationError     an offer or answer cannot be agreed on (RFC 8829, RFC 9143)
+├── NegotiationError     an offer or answer cannot be agreed on (RFC 8829, RFC 9143)
+└── DataChannelError     a message cannot be sent (RFC 8831)
 """
 
 
@@ -26,3 +27,7 @@ class StunError(MediaError):
 
 class NegotiationError(MediaError):
     """A session description that parses but cannot be agreed on; says which m-line and why."""
+
+
+class DataChannelError(MediaError):
+    """The channel is not open, the message too large for the other end, or too much waits for it already."""

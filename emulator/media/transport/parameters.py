@@ -63,6 +63,16 @@ class PeerTimeouts:
     check_retry_limit: float = 0.4
 
 
+@dataclass(frozen=True, slots=True)
+class DataLimits:
+    """Bounds of one peer's data channels: `unsent`, in bytes, what may wait in one channel for an other end that does
+    not read; `channels`, how many there may be.
+    """
+
+    unsent: int = 16 * 1024 * 1024
+    channels: int = 16
+
+
 class TimerHandle(Protocol):
     """A timer that can be cancelled."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from emulator.scenario.cast import MODERATOR, Cast, Participant, Policy, StreamName, StreamSpec
+from emulator.scenario.cast import MODERATOR, Cast, Kind, Participant, Policy, StreamName, StreamSpec
 from emulator.scenario.grammar.media import Streams
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import PARTICIPANT, STREAM
 from emulator.scenario.reading.nodes import Mapping as MappingNode
 from emulator.scenario.reading.nodes import Mark, Node, Scalar, Word, describe
-from emulator.scenario.reading.shapes import Choice, Field, Json, JsonSchema, ListOf, MapOf, Record
+from emulator.scenario.reading.shapes import Choice, Field, Flag, Json, JsonSchema, ListOf, MapOf, Record
 
 MAX_PARTICIPANTS = 50
 """As many as a room takes (rest-and-webhooks.md 2.2); each has a tone of its own."""
@@ -48,12 +49,13 @@ class _Subscribe:
 
 def _participant(
     mark: Mark,
-    kind: str = "web",
+    kind: Kind = "web",
     context: str | None = None,
     streams: dict[str, StreamSpec] | None = None,
     subscribe: Policy | tuple[StreamName, ...] = "none",
+    messages: bool | None = None,
 ) -> Participant:
-    return Participant("", 0, mark, context, streams or {}, subscribe)
+    return Participant("", 0, mark, context, streams or {}, subscribe, messages, kind)
 
 
 class _Participant:
@@ -62,10 +64,11 @@ class _Participant:
     _record = Record(
         "a participant",
         {
-            "kind": Field(Choice("kind", ("web",), later=("telephone",))),
+            "kind": Field(Choice("kind", ("web", "telephone"))),
             "context": Field(_Context()),
             "streams": Field(Streams()),
             "subscribe": Field(_Subscribe()),
+            "messages": Field(Flag()),
         },
         _participant,
         later=("count", "join", "behaviour"),
@@ -74,7 +77,15 @@ class _Participant:
     def read(self, node: Node, issues: Issues) -> Participant:
         if isinstance(node, Scalar) and node.value is None:
             return Participant("", 0, node.mark)
-        return self._record.read(node, issues)
+        read = self._record.read(node, issues)
+        if not read.telephone:
+            return read
+        for stream in read.streams.values():
+            if stream.video is not None:
+                raise issues.misread(node.mark, f'a telephone has audio only, and the stream "{stream.key}" has video')
+        if read.subscribe != "none" or read.messages:
+            raise issues.misread(node.mark, "a telephone hears the mix: it can not subscribe, and has no messages")
+        return replace(read, messages=False)
 
     def json_schema(self) -> JsonSchema:
         return {"anyOf": [self._record.json_schema(), {"type": "null"}]}
@@ -90,7 +101,7 @@ class Participants:
                 found[MODERATOR][0].mark, f'"{MODERATOR}" stands for the REST API, not for a participant'
             )
         people = {
-            name: Participant(name, index, word.mark, read.context, read.streams, read.subscribe)
+            name: replace(read, name=name, index=index, mark=word.mark)
             for index, (name, (word, read)) in enumerate(found.items())
         }
         return Cast(people)

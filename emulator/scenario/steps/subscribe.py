@@ -24,6 +24,8 @@ class Subscribe(Step):
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
         cast.find_stream(self.stream, issues)
+        if cast[who].telephone:
+            raise issues.misread(self.stream.mark, f"{who} is a telephone: it hears the mix and can not subscribe")
 
     def reaches(self, who: str, cast: Cast) -> tuple[Milestone, ...]:
         return (Milestone(who, SUBSCRIBED),)

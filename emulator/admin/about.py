@@ -1,0 +1,159 @@
+"""What the emulator tells about itself: health, addresses, two scripts for pages, and the page that lists it all."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import resources
+
+from aiohttp import hdrs, web
+
+from emulator import probes
+from emulator.admin import static
+from emulator.admin.operation import ANYTHING, Answer, Operation, json_answer, object_schema
+
+WS_PLACEHOLDER = "__WS_URL__"
+
+SCRIPT_HEADERS = {
+    # Pages of the app under test come from another origin; a stale script would be worse than a slow one.
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_SCRIPT = Answer(content={"text/javascript": {"type": "string"}})
+
+
+@cache
+def _redirect_script() -> str:
+    return resources.files(static).joinpath("redirect.js").read_text(encoding="utf-8")
+
+
+@cache
+def _probe_script() -> str:
+    return resources.files(probes).joinpath("probe.js").read_text(encoding="utf-8")
+
+
+class About:
+    """`ready` says whether everything answers yet; `listed` gives the operations for the page and the document."""
+
+    def __init__(
+        self,
+        *,
+        info: Callable[[], dict[str, object]],
+        ready: Callable[[], bool],
+        listed: Callable[[], Sequence[Operation]],
+    ) -> None:
+        self._info = info
+        self._ready = ready
+        self._listed = listed
+
+    def operations(self) -> Sequence[Operation]:
+        page = Answer(content={"text/plain": {"type": "string"}, "text/html": {"type": "string"}})
+        info = json_answer(object_schema({"rest_url": {"type": "string"}, "ws_url": {"type": "string"}}))
+        document = json_answer(ANYTHING, description="An OpenAPI 3.1 document.")
+        return (
+            Operation("GET", "/_emulator/", "What there is, for people.", self.index, answers=[page], account=False),
+            Operation(
+                "GET", "/_emulator/info", "Where everything is.", self.info, answers=[info], account=False, open=True
+            ),
+            Operation(
+                "GET",
+                "/_emulator/openapi.json",
+                "This document.",
+                self.openapi,
+                answers=[document],
+                account=False,
+            ),
+            Operation(
+                "GET",
+                "/_emulator/redirect.js",
+                "Load it before @telnyx/video: it sends the SDK here.",
+                self.redirect,
+                answers=[_SCRIPT],
+                account=False,
+                open=True,
+            ),
+            Operation(
+                "GET",
+                "/_emulator/probe.js",
+                "Reads test cards and tones in a page.",
+                self.probe,
+                answers=[_SCRIPT],
+                account=False,
+                open=True,
+            ),
+        )
+
+    def add_health_routes(self, app: web.Application) -> None:
+        """Beside the admin API: for scripts that wait, and for who opens the port in a browser."""
+        app.router.add_get("/livez", self.livez)
+        app.router.add_get("/readyz", self.readyz)
+        for path in ("/", "/_emulator"):
+            app.router.add_get(path, self.to_index)
+
+    async def livez(self, request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        if not self._ready():
+            return web.Response(status=503, text="not ready yet\n")
+        return web.Response(text="ok\n")
+
+    async def info(self, request: web.Request) -> web.Response:
+        return web.json_response(self._info(), headers={"Access-Control-Allow-Origin": "*"})
+
+    async def to_index(self, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={hdrs.LOCATION: "/_emulator/"})
+
+    async def index(self, request: web.Request) -> web.Response:
+        """As a page of links for browsers, as text for everything else."""
+        info = self._info()
+        where = [("REST", f"{info['rest_url']}"), ("signaling", f"{info['ws_url']}/{{room_id}}/janus")]
+        if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+            return web.Response(text=_page(where, self._listed()), content_type="text/html")
+        lines = ["Rooms emulator", ""]
+        lines += [f"{name:<11}{address}" for name, address in where]
+        lines += ["", *_table(self._listed()), "", "GET    /livez, /readyz: health", ""]
+        return web.Response(text="\n".join(lines))
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        from emulator.admin.document import document  # few ask for it; the start need not load it
+
+        return web.json_response(document(self._listed()))
+
+    async def redirect(self, request: web.Request) -> web.Response:
+        """The script with this emulator's signaling address filled in, so that it works inlined as well."""
+        host = request.host or str(self._info()["host"])
+        scheme = "wss" if request.scheme == "https" else "ws"
+        body = _redirect_script().replace(WS_PLACEHOLDER, json.dumps(f"{scheme}://{host}")[1:-1])
+        return web.Response(text=body, content_type="text/javascript", headers=SCRIPT_HEADERS)
+
+    async def probe(self, request: web.Request) -> web.Response:
+        return web.Response(text=_probe_script(), content_type="text/javascript", headers=SCRIPT_HEADERS)
+
+
+def _table(operations: Iterable[Operation]) -> list[str]:
+    return [f"{operation.method:<6} {operation.template:<38} {operation.summary}" for operation in operations]
+
+
+def _page(where: Iterable[tuple[str, str]], operations: Iterable[Operation]) -> str:
+    addresses = "".join(f"<dt>{html.escape(name)}<dd><code>{html.escape(text)}</code>" for name, text in where)
+    rows = "".join(
+        f"<tr><td>{operation.method}<td>{_linked(operation)}<td>{html.escape(operation.summary)}\n"
+        for operation in operations
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Rooms emulator</title>'
+        "<style>body{font:16px/1.5 system-ui;margin:2rem;max-width:60rem}td{padding:.1rem 1rem .1rem 0}</style>"
+        f"<h1>Rooms emulator</h1><dl>{addresses}</dl><table>\n{rows}</table>"
+        "<p>Operations on an account need its key: <code>Authorization: Bearer &lt;API key&gt;</code>.</p></html>\n"
+    )
+
+
+def _linked(operation: Operation) -> str:
+    """A link where a plain visit shows something."""
+    path = html.escape(operation.template)
+    plain = operation.method == "GET" and not operation.account and not operation.path_parameters
+    return f'<a href="{path}">{path}</a>' if plain else f"<code>{path}</code>"

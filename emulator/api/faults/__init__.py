@@ -1,0 +1,6 @@
+"""What can go wrong on the REST surface: one file for each kind; `base.REST` names them all."""
+
+from emulator.api.faults.base import REST, RestFault
+from emulator.api.faults.layer import FAULT_HEADER, FaultLayer
+
+__all__ = ["FAULT_HEADER", "REST", "FaultLayer", "RestFault"]
