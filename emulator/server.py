@@ -226,9 +226,8 @@ class Emulator:
         self.lobby = Lobby(
             accounts=self.accounts, mint=mint, conferences=conferences, scheduler=loop, rng=rng, faults=self.faults
         )
-        self._downloads = Downloads(
-            self.accounts, secret=secrets.token_bytes(32), base_url=lambda: f"http://{self._authority}"
-        )
+        secret = self._directory.secret("download-secret") if self._directory else secrets.token_bytes(32)
+        self._downloads = Downloads(self.accounts, secret=secret, base_url=lambda: f"http://{self._authority}")
         webhooks = self._webhooks = Webhooks(
             self.webhook_signer,
             download_url=self._downloads.url,

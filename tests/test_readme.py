@@ -87,6 +87,15 @@ async def test_snippet_time_travel(emulator: Emulator, tmp_path: Path) -> None:
     assert "errors" not in output
 
 
+async def test_snippet_webhooks(emulator: Emulator) -> None:
+    code = BY_NAME["webhooks"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
+    code = code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert output.count("video.room.session.ended") >= 2
+    assert '"signature": {"valid": true}' in output
+    assert '"delivered"' in output
+
+
 async def test_snippet_faults(emulator: Emulator) -> None:
     code = BY_NAME["faults"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
     code = code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)

@@ -14,12 +14,11 @@ _told = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Tell:
-    """`tell("figures in one line")`: shown in the summary, and kept in a JUnit report."""
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """`tell("figures in one line")`: shown in the summary."""
     lines = request.config.stash.setdefault(_told, [])
 
     def note(line: str) -> None:
-        record_property("figures", line)
         lines.append(f"{request.node.name}: {line}")
 
     return note
