@@ -72,6 +72,13 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument(
         "--idle-timeout", type=float, default=60.0, metavar="SECONDS", help="end silent sessions (default: %(default)s)"
     )
+    serve.add_argument(
+        "--max-frame-bytes",
+        type=int,
+        default=64 * 1024,
+        metavar="N",
+        help="longest signaling frame that is read (default: %(default)s)",
+    )
     serve.add_argument("--scenario", type=Path, metavar="FILE", help="put this scenario on stage, and stay")
     serve.add_argument("--ready-file", type=Path, metavar="FILE", help="written (JSON) once everything answers")
     _add_api(serve)
@@ -215,6 +222,7 @@ def _serve(options: argparse.Namespace) -> int:
         advertise=options.advertise,
         api_keys=tuple(options.api_key),
         idle_timeout_secs=options.idle_timeout,
+        max_frame_bytes=options.max_frame_bytes,
         require_key_for_actions=options.require_key_for_actions,
         lenient=options.lenient,
         rate_limit=None if options.rate_limit is None else parse_rate_limit(options.rate_limit),

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -453,6 +454,8 @@ def _forward(what: str, by: timedelta) -> timedelta:
     return by
 
 
+# Lists show the same times again and again: looking one up costs a tenth of writing it out.
+@lru_cache(maxsize=16_384)
 def iso_microseconds(at: datetime) -> str:
     """`2021-04-16T09:46:20.954863Z`: resource times (rest-and-webhooks.md, section 1; R-5)."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

@@ -23,6 +23,7 @@ DEFAULT_KEY = "KEY_local"
 """The key that is printed and used when none is configured; any other non-empty key works then, too."""
 
 MIN_IDLE_TIMEOUT_SECS = 0.2
+MIN_FRAME_BYTES, MAX_FRAME_BYTES = 16 * 1024, 1024 * 1024
 MAX_WEBHOOK_ATTEMPTS = 100
 MAX_WEBHOOK_SECS = 3600.0
 MAX_TALK_SECS = 60.0
@@ -51,6 +52,7 @@ class Config:
     allow_hosts           further names that the emulator is reached by, in the admin API's Host check
     data_dir              keep state in this directory; None: in memory only
     start_time            where accounts' clocks begin; None: at the real time
+    max_frame_bytes       the longest signaling frame that is read
     freeze                accounts' clocks stand still until they are moved
     talk_threshold_dbfs   who is at least so loud (0 is the loudest there is) ...
     talk_attack_secs      ... for so long, is told to talk,
@@ -63,6 +65,7 @@ class Config:
     advertise: str | None = None
     api_keys: tuple[str, ...] = ()
     idle_timeout_secs: float = 60.0
+    max_frame_bytes: int = 64 * 1024
     require_key_for_actions: bool = False
     lenient: bool = False
     rate_limit: tuple[int, float] | None = None
@@ -91,6 +94,10 @@ class Config:
         if self.idle_timeout_secs < MIN_IDLE_TIMEOUT_SECS:
             raise ConfigError(
                 f"idle_timeout: expected at least {MIN_IDLE_TIMEOUT_SECS} s, got {self.idle_timeout_secs} s"
+            )
+        if not MIN_FRAME_BYTES <= self.max_frame_bytes <= MAX_FRAME_BYTES:
+            raise ConfigError(
+                f"max_frame_bytes: expected {MIN_FRAME_BYTES} to {MAX_FRAME_BYTES}, got {self.max_frame_bytes}"
             )
         if self.rate_limit is not None:
             requests, seconds = self.rate_limit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import random
 import secrets
@@ -34,9 +33,8 @@ from emulator.conference.conferences import Conferences
 from emulator.config import DEFAULT_KEY, Config, ConfigError
 from emulator.events import StoreError
 from emulator.faults import Catalogue, FaultBook
+from emulator.listening import StartError, bind
 from emulator.media.audio.activity import TalkSettings
-from emulator.media.transport.dtls import Certificate
-from emulator.media.transport.errors import BindError
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
@@ -58,12 +56,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("emulator.server")
 
-PORT_ATTEMPTS = 20
 SHUTDOWN_SECS = 1.0
-
-
-class StartError(Exception):
-    """The emulator could not start; the text says why and what to do."""
 
 
 class Emulator:
@@ -177,7 +170,7 @@ class Emulator:
         loop = asyncio.get_running_loop()
         try:
             self._open_store()
-            self._listening, self._media = self._bind(loop)
+            self._listening, self._media = bind(self.config, loop)
             self.port = self._listening[0].getsockname()[1]
             self.udp_port = self._media.local_address[1]
             await self._serve(loop)
@@ -224,7 +217,13 @@ class Emulator:
         config = self.config
         self.accounts = Accounts(keys=config.api_keys, clock=self._new_clock, seed=config.seed, on_created=watch)
         self.lobby = Lobby(
-            accounts=self.accounts, mint=mint, conferences=conferences, scheduler=loop, rng=rng, faults=self.faults
+            accounts=self.accounts,
+            mint=mint,
+            conferences=conferences,
+            scheduler=loop,
+            rng=rng,
+            faults=self.faults,
+            max_frame_bytes=config.max_frame_bytes,
         )
         secret = self._directory.secret("download-secret") if self._directory else secrets.token_bytes(32)
         self._downloads = Downloads(self.accounts, secret=secret, base_url=lambda: f"http://{self._authority}")
@@ -297,33 +296,6 @@ class Emulator:
         config = self.config
         return [config.host, *config.allow_hosts, *([config.advertise] if config.advertise is not None else [])]
 
-    def _bind(self, loop: asyncio.AbstractEventLoop) -> tuple[list[socket.socket], MediaSocket]:
-        """TCP and UDP under the same number, when the number is ours to choose; also `::1` beside 127.0.0.1."""
-        certificate = Certificate.generate()
-        config = self.config
-        attempts = PORT_ATTEMPTS if config.port == 0 and config.udp_port is None else 1
-        for attempt in range(attempts):
-            tcp = _listen(config.host, config.port)
-            number = tcp.getsockname()[1]
-            udp_port = number if config.udp_port is None else config.udp_port
-            try:
-                media = MediaSocket.open(
-                    config.host, udp_port, loop=loop, certificate=certificate, advertise=config.advertise
-                )
-            except BindError as error:
-                tcp.close()
-                if attempt + 1 < attempts:
-                    continue
-                raise StartError(f"{error}. Choose another port with --udp-port (0 takes a free one).") from error
-            sockets = [tcp]
-            if config.host == "127.0.0.1":
-                try:
-                    sockets.append(_listen("::1", number))
-                except (StartError, OSError) as error:
-                    log.info("not listening on ::1 as well: %s", error)
-            return sockets, media
-        raise StartError("no port was free for both TCP and UDP")
-
     def _sweep(self) -> None:
         self.lobby.sweep(self.config.idle_timeout_secs)
         self.accounts.write_pending()
@@ -363,23 +335,6 @@ class Emulator:
         if self._directory is not None:
             self._directory.close()
             self._directory = None
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE:
-            raise StartError(
-                f"Port {port} on {host} is taken. Stop what uses it, or choose another with --port (0 = any free one)."
-            ) from error
-        raise StartError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
-    sock.setblocking(False)
-    return sock
 
 
 __all__ = ["Config", "ConfigError", "Emulator", "StartError"]

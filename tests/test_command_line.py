@@ -215,6 +215,7 @@ async def test_ready_file_that_cannot_be_written_is_told_in_one_line(start: Star
         (["serve", "--port", "70000"], "65535"),
         (["serve", "--api-key", ""], "api_key"),
         (["serve", "--idle-timeout", "0"], "idle_timeout"),
+        (["serve", "--max-frame-bytes", "1"], "max_frame_bytes"),
         (["serve", "--rate-limit", "100"], "rate_limit: expected N/SECS"),
         (["serve", "--rate-limit", "0/60"], "rate_limit"),
         (["serve", "--signing-key", "no-such-key.pem"], "signing_key: cannot read no-such-key.pem"),

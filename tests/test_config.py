@@ -18,6 +18,7 @@ from emulator.config import Config, ConfigError, parse_rate_limit, parse_start_t
     ("settings", "named"),
     [
         ({"idle_timeout_secs": 0.1}, "idle_timeout"),
+        ({"max_frame_bytes": 1000}, "max_frame_bytes"),
         ({"udp_port": -1}, "udp_port"),
         ({"advertise": "0.0.0.0"}, "advertise"),
         ({"api_keys": ("two  blanks",)}, "api_key"),

@@ -29,6 +29,10 @@ class RoomSettings:
     def capacity(self) -> int:
         return DEFAULT_MAX_PARTICIPANTS if self.max_participants is None else self.max_participants
 
+    def as_dict(self) -> dict[str, Any]:
+        """By field name. All values are plain ones, so `dataclasses.asdict` would copy for nothing."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def changed(self, changes: dict[str, Any]) -> RoomSettings:
         return replace(self, **changes)
 

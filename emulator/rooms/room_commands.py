@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from emulator.rooms import happenings as h
@@ -19,7 +18,7 @@ class RoomCommands(SessionCommands):
         _check_settings(settings)
         self._check_name(settings.unique_name, owner=None)
         room_id = self.new_id()
-        self._tell(h.RoomCreated(room_id, asdict(settings)))
+        self._tell(h.RoomCreated(room_id, settings.as_dict()))
         return self.records.rooms[room_id]
 
     @command

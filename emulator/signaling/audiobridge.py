@@ -13,14 +13,15 @@ from emulator.signaling import rules
 from emulator.signaling.errors import JanusError, PluginError, Refused
 from emulator.signaling.roster import AudioEntry
 from emulator.signaling.session import SignalingSession
-from emulator.signaling.videoroom import boolean, display_of
+from emulator.signaling.videoroom import boolean, check_room, display_of
 from emulator.wire.display import Display
 from emulator.wire.janus import ErrorCode, Jsep, Request
 from emulator.wire.sdp import SdpError
 
 ERROR_INVALID_REQUEST = 481
+ERROR_NO_SUCH_ROOM = 485
 ERROR_NOT_JOINED = 487
-ERROR_ALREADY_JOINED = 490
+ERROR_ALREADY_JOINED = 491
 
 
 class AudioBridge:
@@ -42,6 +43,8 @@ class AudioBridge:
                 self._join(request, body)
             case "configure":
                 self._configure(request, body)
+            case "leave":
+                self._leave(request)
             case other:
                 reason = f"audiobridge: unknown request {other!r:.60}."
                 raise JanusError(ErrorCode.UNKNOWN_REQUEST, reason, rules.PLUGIN_REQUEST)
@@ -49,6 +52,7 @@ class AudioBridge:
     def _join(self, request: Request, body: dict[str, Any]) -> None:
         if self._entry is not None:
             raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.", rules.JOIN_ONCE)
+        check_room(body, self._session.room_id, ERROR_NO_SUCH_ROOM)
         text, display = display_of(body)
         muted = boolean(body, "muted", default=False)
         if display.stream is not None and not display.telephony:
@@ -163,6 +167,17 @@ class AudioBridge:
             raise JanusError(ErrorCode.INVALID_SDP, f"audiobridge: {error}", rules.MIX_OFFER) from error
         except DomainError as error:
             raise PluginError(ERROR_NOT_JOINED, str(error), rules.GONE) from error
+
+    def _leave(self, request: Request) -> None:
+        """Stock Janus's; the official SDK detaches or destroys instead. The handle may join again."""
+        entry, session = self._entry, self._session
+        if entry is None:
+            raise PluginError(ERROR_NOT_JOINED, "This handle has not joined yet.", rules.JOIN_FIRST)
+        self.detach()
+        if session.register_id == self._handle_id:
+            session.release_events()
+            session.register_id = None
+        session.answer(request, self, {"audiobridge": "left", "room": session.room_id, "id": entry.id})
 
     def detach(self) -> None:
         if self._conference is not None:

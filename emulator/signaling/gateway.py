@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from emulator.signaling.lobby import Lobby
 from emulator.signaling.session import CLOSE_LOST, Close, SignalingSession
@@ -20,6 +20,8 @@ log = logging.getLogger("emulator.signaling")
 
 SUBPROTOCOL = "janus-protocol"
 CLOSE_HANDSHAKE_SECS = 2.0
+TURN_SECS = 0.001
+"""How long one connection's frames are dealt with before it is the others' turn."""
 CLOSE_GOING_AWAY = 1001
 
 
@@ -39,7 +41,9 @@ class Gateway:
             protocols=(SUBPROTOCOL,),
             autoclose=False,
             timeout=CLOSE_HANDSHAKE_SECS,
-            max_msg_size=janus.MAX_FRAME_CHARS * 4,
+            autoping=False,
+            # What is a little too long is refused like any frame; aiohttp breaks off what goes on and on.
+            max_msg_size=self._lobby.max_frame_bytes * 4,
         )
         if not ws.can_prepare(request).ok:
             raise web.HTTPUpgradeRequired(
@@ -67,6 +71,8 @@ class _Connection:
         self._request = request
         self._ws = ws
         self._something = asyncio.Event()
+        self._flushing = False
+        self._last_call: asyncio.TimerHandle | None = None
         self._session: SignalingSession = lobby.open(request.match_info["room_id"], self._wake)
 
     def _wake(self) -> None:
@@ -74,27 +80,45 @@ class _Connection:
         if self._session.overflowed and self._request.transport is not None:
             # A client that reads nothing would keep its writer waiting for ever.
             self._request.transport.abort()
+        elif self._session.over and self._last_call is None:
+            self._last_call = asyncio.get_running_loop().call_later(CLOSE_HANDSHAKE_SECS, self._cut)
+
+    def _cut(self) -> None:
+        """A Close frame never gets to who does not read; nor would its sender ever be done."""
+        if self._flushing and self._request.transport is not None:
+            self._request.transport.abort()
 
     async def run(self) -> None:
         pump = asyncio.create_task(self._pump())
         lost = True
         try:
             lost = await self._read()
+            if self._session.hopeless:
+                await asyncio.wait({pump}, timeout=CLOSE_HANDSHAKE_SECS)
         finally:
             self._lobby.closed(self._session, lost=lost)
+            if self._last_call is not None:
+                self._last_call.cancel()
             pump.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await pump
 
     async def _read(self) -> bool:
         """Feed frames to the session until the end; True if the connection was lost without a Close frame."""
+        clock = asyncio.get_running_loop().time
+        turn_ends = clock() + TURN_SECS
         while True:
             message: WSMessage = await self._ws.receive()
             match message.type:
                 case WSMsgType.TEXT:
                     self._session.receive(message.data)
                 case WSMsgType.BINARY:
-                    self._session.receive_binary()
+                    self._session.receive_binary(len(message.data))
+                case WSMsgType.PING:
+                    if self._session.receive_control(len(message.data)):
+                        await self._pong(message.data)
+                case WSMsgType.PONG:
+                    self._session.receive_control(len(message.data))
                 case WSMsgType.CLOSE:
                     await self._echo(message.data)
                     return False
@@ -102,8 +126,23 @@ class _Connection:
                     # CLOSED also stands for a connection that broke: then no close code was ever seen.
                     return self._ws.close_code in (None, 1006)
                 case WSMsgType.ERROR:
-                    log.warning("room %s: WebSocket error: %s", self._session.room_id, message.data)
+                    if getattr(message.data, "code", None) == WSCloseCode.MESSAGE_TOO_BIG:
+                        self._session.too_big(f"Its frame goes on and on: {message.data}.")
+                    else:
+                        log.warning("room %s: WebSocket error: %s", self._session.room_id, message.data)
                     return True
+            if self._session.hopeless:
+                return True
+            # Frames that came together are there at once: without this the others would wait for the last of them.
+            if clock() >= turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = clock() + TURN_SECS
+
+    async def _pong(self, data: bytes) -> None:
+        try:
+            await self._ws.pong(data)
+        except ConnectionError as error:
+            log.debug("the client was gone before its ping was answered: %s", error)
 
     async def _echo(self, code: int) -> None:
         """Answer the client's Close with its own code, an empty one with an empty one (S-11)."""
@@ -112,12 +151,17 @@ class _Connection:
             if code:
                 await self._ws.close(code=code, drain=True)
             else:
-                # aiohttp's close() cannot send an empty Close frame; its writer can.
-                writer = self._ws._writer
-                if writer is not None:
-                    await writer.send_frame(b"", WSMsgType.CLOSE)
+                await self._send_close(b"")  # aiohttp's close() cannot send an empty Close frame
         except ConnectionError as error:
             log.debug("the client was gone before its Close was echoed: %s", error)
+        if self._request.transport is not None:
+            self._request.transport.close()
+
+    async def _send_close(self, payload: bytes) -> None:
+        """And nothing after it."""
+        writer = self._ws._writer
+        if writer is not None:
+            await writer.send_frame(payload, WSMsgType.CLOSE)
         if self._request.transport is not None:
             self._request.transport.close()
 
@@ -130,6 +174,10 @@ class _Connection:
                 if isinstance(item, Close) and item.code == CLOSE_LOST:
                     if self._request.transport is not None:
                         self._request.transport.abort()
+                    return True
+                if isinstance(item, Close) and self._session.hopeless:
+                    # aiohttp's close() would read on until the client's Close, through all that it has sent.
+                    await self._send_close(item.code.to_bytes(2, "big"))
                     return True
                 if isinstance(item, Close):
                     await self._ws.close(code=item.code)
@@ -144,5 +192,7 @@ class _Connection:
         while True:
             await self._something.wait()
             self._something.clear()
+            self._flushing = True
             if await self._flush():
                 return
+            self._flushing = False

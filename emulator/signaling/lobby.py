@@ -25,6 +25,7 @@ from emulator.signaling.problems import Problems
 from emulator.signaling.session import Plugin, Scheduler, SignalingSession
 from emulator.signaling.textroom import TextRoom
 from emulator.signaling.videoroom import VideoRoom
+from emulator.wire import janus
 from emulator.wire.janus import ErrorCode
 
 PLUGINS: dict[str, Callable[[SignalingSession, int, Conferences], Plugin]] = {
@@ -48,10 +49,12 @@ class Lobby:
         scheduler: Scheduler,
         rng: random.Random,
         faults: FaultBook | None = None,
+        max_frame_bytes: int = janus.MAX_FRAME_BYTES,
     ) -> None:
         self.accounts = accounts
         self.conferences = conferences
         self.ids = Ids(rng)
+        self.max_frame_bytes = max_frame_bytes
         self.problems = Problems(RealClock())
         self.faults = faults or FaultBook(Catalogue([SIGNALING]))
         self.sessions: set[SignalingSession] = set()

@@ -26,6 +26,12 @@ FRAME = Rule("S-4", "Send each request as one JSON object in one text frame.")
 ENVELOPE = Rule("S-107", "Give the frame a string 'transaction' and each element its type (signaling.md, section 2).")
 REQUEST = Rule("S-107", "Send one of create, keepalive, attach, message, trickle, detach, hangup, destroy.")
 JSEP = Rule("S-107", "Send 'jsep' as {type: 'offer' or 'answer', sdp: text}, as the browser's description has them.")
+FRAME_SIZE = Rule(
+    "S-107", "Send smaller frames: a shorter context or SDP, or let the emulator take more (--max-frame-bytes)."
+)
+FRAME_PACE = Rule(
+    "S-107", "Send fewer frames: something in the page asks again and again, often a loop of updateStream."
+)
 FRAME_RULES = {
     ErrorCode.INVALID_JSON: FRAME,
     ErrorCode.INVALID_JSON_OBJECT: FRAME,
@@ -82,6 +88,7 @@ OWN_DISPLAY = Rule("S-54", "Use this session's own participantId in the displays
 OWN_STREAM = Rule("S-75", "Keep participantId, stream.id and stream.key of the display the handle joined with.")
 JOIN_ONCE = Rule("S-55", "Attach a new handle for each join: one REG, one LST, one MIX, one for each stream.")
 PARTICIPANT_ONCE = Rule("S-114", "Open another socket for another participant: one connection is one participant.")
+SAME_ROOM = Rule("S-1", "Name the room that the connection's path names, or none.")
 REGISTER_FIRST = Rule("S-46", "Join the register handle (audiobridge, D1) first: await connect() before anything else.")
 JOIN_FIRST = Rule("S-70", "Join the handle, and await the answer, before anything else is sent on it.")
 GONE = Rule("S-96", "The participant has left the room: join anew with initialize() and connect().")

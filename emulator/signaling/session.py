@@ -23,6 +23,7 @@ from emulator.signaling.errors import JanusError, PluginError, Refused, Signalin
 from emulator.signaling.faults import FaultLayer
 from emulator.signaling.hub import Hub
 from emulator.signaling.ids import Ids
+from emulator.signaling.pace import Pace
 from emulator.signaling.problems import Form, Problems
 from emulator.signaling.rules import Rule
 from emulator.wire import janus
@@ -34,10 +35,13 @@ MAX_HANDLES = 256
 MAX_OUTBOX = 4096
 """Frames a client may leave unread before it is closed; bounds what a stalled socket holds."""
 MAX_DETACHED = 4096
+MAX_INSIDE_FRAME_BYTES = 512 * 1024
+"""Without media, what a data channel would carry comes as a frame, too."""
 HOLD_AFTER_JOIN_SECS = 0.075
 REFUSAL_GRACE_SECS = 5.0
 CLOSE_LOST = 1006
 CLOSE_REFUSED = 1008
+CLOSE_TOO_BIG = 1009
 CLOSE_OVERLOADED = 1013
 CLOSE_TIMED_OUT = 3999
 
@@ -78,6 +82,9 @@ class Door(Protocol):
 
     @property
     def ids(self) -> Ids: ...
+
+    @property
+    def max_frame_bytes(self) -> int: ...
 
     @property
     def problems(self) -> Problems: ...
@@ -126,6 +133,8 @@ class SignalingSession:
         self.outbox: deque[Frame | Close] = deque()
         self.last_heard = scheduler.time()
         self.over = False
+        self._destroyed = False
+        """Over by the client's own `destroy`; its socket is still open."""
         self.expelled = False
         self.overflowed = False
         """The client reads nothing: the gateway cuts the connection."""
@@ -141,22 +150,67 @@ class SignalingSession:
         self._teller = problems.Teller()
         self._heard_before = self.last_heard
         self._faults = FaultLayer(lobby.faults, self, scheduler)
+        self._pace = Pace(scheduler.time) if media else None
+        self._most = lobby.max_frame_bytes if media else MAX_INSIDE_FRAME_BYTES
 
     # -- frames in ------------------------------------------------------------------------------------------------
 
     def receive(self, text: str) -> None:
         """One text frame. Every frame with a transaction gets exactly one reply (S-109)."""
         if self.over:
+            if self._destroyed:
+                self._too_late(text)
             return
         self._heard_before, self.last_heard = self.last_heard, self._scheduler.time()
+        length = janus.size(text)
+        too_much = self._spend(length)
+        if self.hopeless:
+            return
         try:
-            request = janus.parse_request(text)
+            request = janus.parse_request(text, most=self._most)
         except janus.FrameError as error:
-            rule = rules.FRAME_RULES.get(error.code, rules.ENVELOPE)
-            self._note("janus_error", error.code, error.reason, rule)
+            rule = rules.FRAME_SIZE if length > self._most else rules.FRAME_RULES.get(error.code, rules.ENVELOPE)
+            if too_much is None:
+                self._note("janus_error", error.code, error.reason, rule)
             self.reply(janus.error(error.transaction, error.code, error.reason, session_id=self.id or None))
             return
-        self._attempt(request, self._let_in)
+        if too_much is None:
+            self._attempt(request, self._let_in)
+            return
+        self.reply(janus.error(request.transaction, ErrorCode.UNKNOWN, too_much, session_id=self.id or None))
+
+    def _too_late(self, text: str) -> None:
+        """Behind the client's own `destroy`: answered (signaling.md 1.2, rule 6), and nothing comes of it (S-117)."""
+        if self._spend(janus.size(text)) is not None or len(self.outbox) >= MAX_OUTBOX:
+            return
+        try:
+            request = janus.parse_request(text, most=self._most)
+        except janus.FrameError as error:
+            late = janus.error(error.transaction, error.code, error.reason)
+        else:
+            reason = "The session of this connection has been destroyed."
+            late = janus.error(request.transaction, ErrorCode.SESSION_NOT_FOUND, reason, session_id=self.id)
+        self._push(late)
+
+    @property
+    def hopeless(self) -> bool:
+        """It was closed since it would not stop: nothing more of it is worth reading."""
+        return self._pace is not None and self._pace.hopeless
+
+    def _spend(self, octets: int) -> str | None:
+        """Why a frame of this length is too much for one connection, if it is; in the end that closes it."""
+        pace, known = self._pace, self.hopeless
+        too_much = None if pace is None else pace.spend(octets)
+        if pace is None or too_much is None:
+            return None
+        if not pace.told:
+            pace.told = True
+            self._note("janus_error", ErrorCode.UNKNOWN, too_much, rules.FRAME_PACE)
+        if pace.hopeless and not known:
+            self._note("closed", CLOSE_REFUSED, f"It does not stop. {too_much}", rules.FRAME_PACE)
+            self._push(Close(CLOSE_REFUSED))
+            self.end("lost")
+        return too_much
 
     def _let_in(self, request: Request) -> None:
         self._admit(request)
@@ -186,10 +240,24 @@ class SignalingSession:
             reason = "The emulator failed on this request; its log says why."
             self.reply(janus.error(request.transaction, ErrorCode.UNKNOWN, reason, session_id=self.id or None))
 
-    def receive_binary(self) -> None:
+    def receive_control(self, octets: int) -> bool:
+        """A ping or a pong of the WebSocket: costs as much as a frame; whether it may be answered."""
+        return not self.over and self._spend(octets) is None
+
+    def too_big(self, reason: str) -> None:
+        """The gateway ends the connection over a frame that it has not read to its end."""
+        self._note("closed", CLOSE_TOO_BIG, reason, rules.FRAME_SIZE)
+
+    def receive_binary(self, octets: int = 0) -> None:
         """The protocol has text frames only (S-4)."""
+        if self.over:
+            return
+        too_much = self._spend(octets)
+        if self.hopeless:
+            return
         reason = "Expected a text frame with one JSON object, got a binary frame."
-        self._note("janus_error", ErrorCode.INVALID_JSON, reason, rules.FRAME)
+        if too_much is None:
+            self._note("janus_error", ErrorCode.INVALID_JSON, reason, rules.FRAME)
         self.reply(janus.error(None, ErrorCode.INVALID_JSON, reason, session_id=self.id or None))
 
     def _refuse_in_plugin(self, request: Request, refusal: PluginError) -> None:
@@ -226,11 +294,14 @@ class SignalingSession:
         self._expel_timer = self._scheduler.call_later(REFUSAL_GRACE_SECS, put_out)
 
     def _handle(self, request: Request) -> None:
-        if self.expelled:
+        if self.expelled and request.janus != "destroy":  # the SDK's own answer to a kick, and always a success (S-19)
             raise Refused(403, "This participant has been removed from the session.", rules.REMOVED)
         if request.janus == "create":
             self._create(request)
             return
+        if request.session_id is None:
+            reason = f"The element 'session_id' is missing: {request.janus!r:.60} is about a session."
+            raise JanusError(ErrorCode.INVALID_REQUEST_PATH, reason, rules.SESSION_UNKNOWN)
         if self.id == 0 or request.session_id != self.id:
             reason = f"No such session {request.session_id!r} on this connection."
             raise JanusError(ErrorCode.SESSION_NOT_FOUND, reason, rules.SESSION_UNKNOWN)
@@ -256,6 +327,7 @@ class SignalingSession:
                 self._known_handle(request)
                 self.reply(janus.success(request.transaction, session_id=self.id))
             case "destroy":
+                self._destroyed = True
                 self.reply(janus.success(request.transaction, session_id=self.id))
                 self.end("left")
             case other:
@@ -479,5 +551,8 @@ class SignalingSession:
 
 
 def _no_handle(request: Request) -> JanusError:
+    if request.handle_id is None:
+        reason = f"The element 'handle_id' is missing: {request.janus!r:.60} is about a handle."
+        return JanusError(ErrorCode.INVALID_REQUEST_PATH, reason, rules.HANDLE_UNKNOWN)
     reason = f"No such handle {request.handle_id!r} in this session."
     return JanusError(ErrorCode.HANDLE_NOT_FOUND, reason, rules.HANDLE_UNKNOWN)

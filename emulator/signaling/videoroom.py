@@ -21,11 +21,13 @@ from emulator.wire.sdp import SdpError
 
 log = logging.getLogger("emulator.signaling")
 
-ERROR_INVALID_REQUEST = 424
+ERROR_INVALID_REQUEST = 423
 ERROR_JOIN_FIRST = 424
 ERROR_ALREADY_JOINED = 425
+ERROR_NO_SUCH_ROOM = 426
 ERROR_NO_SUCH_FEED = 428
 ERROR_INVALID_ELEMENT = 430
+ERROR_NOT_PUBLISHED = 435
 ERROR_ID_EXISTS = 436
 DEFAULT_BITRATE = 500_000
 BITRATE_RANGE = (10_000, 20_000_000)
@@ -55,18 +57,22 @@ class VideoRoom:
                 raise PluginError(ERROR_ALREADY_JOINED, "This handle has joined already.", rules.JOIN_ONCE)
             case "configure", "publisher":
                 self._configure_publisher(request, body)
+            case "unpublish", "publisher":
+                self._unpublish(request)
             case "configure", "subscriber":
                 self._configure_subscriber(request, body)
             case "start", "subscriber":
                 self._start(request)
-            case ("configure" | "start") as name, role:
+            case ("configure" | "start" | "unpublish") as name, role:
                 reason = f"{name!r} does not fit a handle that is {role or 'not joined'}."
-                raise PluginError(ERROR_JOIN_FIRST, reason, rules.JOIN_FIRST)
+                code = ERROR_JOIN_FIRST if role is None else ERROR_INVALID_REQUEST
+                raise PluginError(code, reason, rules.JOIN_FIRST)
             case other, _:
                 reason = f"videoroom: unknown request {other!r:.60}."
                 raise JanusError(ErrorCode.UNKNOWN_REQUEST, reason, rules.PLUGIN_REQUEST)
 
     def _join(self, request: Request, body: dict[str, Any]) -> None:
+        check_room(body, self._session.room_id, ERROR_NO_SUCH_ROOM)
         match body.get("ptype"):
             case "publisher":
                 text, display = display_of(body)
@@ -234,6 +240,18 @@ class VideoRoom:
         hub = self._session.lobby.enter(self._session)
         hub.feeds[feed.id] = feed
 
+    def _unpublish(self, request: Request) -> None:
+        """Stock Janus's; the official SDK detaches instead. The handle stays joined and may offer again."""
+        feed = self._feed
+        if feed is None or not self._offered:
+            raise PluginError(ERROR_NOT_PUBLISHED, "This handle publishes nothing.", rules.JOIN_FIRST)
+        self._withdraw(self._account(), feed)
+        feed.announced = False
+        if self._conference is not None:
+            self._conference.close_leg(self._handle_id)
+            self._conference = None
+        self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "unpublished": "ok"})
+
     # -- SUB ------------------------------------------------------------------------------------------------------
 
     def _join_subscriber(self, request: Request, body: dict[str, Any]) -> None:
@@ -317,6 +335,13 @@ def display_of(body: dict[str, Any]) -> tuple[str, Display]:
     except DisplayError as error:
         reason = f"The element 'display' is wrong: {error}"
         raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.DISPLAY) from error
+
+
+def check_room(body: dict[str, Any], room_id: str, code: int) -> None:
+    """The connection's room, which its path names, may be named again. Raises PluginError."""
+    room = body.get("room")
+    if room is not None and room != room_id:
+        raise PluginError(code, f"No such room ({room!r:.80}); this connection's is {room_id}.", rules.SAME_ROOM)
 
 
 def boolean(body: dict[str, Any], name: str, *, default: Any) -> Any:

@@ -6,25 +6,32 @@ Requests are parsed into one dataclass; replies and events are made by the funct
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-MAX_FRAME_CHARS = 512 * 1024
-"""Bound on one text frame. The largest honest one, an offer with a long candidate list, stays below 20 kB."""
+MAX_FRAME_BYTES = 64 * 1024
+"""Bound on one text frame, unless another is set. The largest honest one, an offer with a long candidate list, stays
+below 20 kB."""
+
+MAX_TRANSACTION_CHARS = 1024
+"""The SDK's have 36. Each one comes back in a reply that may have to wait until the client reads."""
 
 MAX_ID = 2**53 - 1
 """Largest integer a JavaScript client can hold exactly (T-10)."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ErrorCode(IntEnum):
     """Error codes of stock Janus that a gateway in front of it passes on (signaling.md, Appendix B)."""
 
-    MISSING_REQUEST = 452
     UNKNOWN_REQUEST = 453
     INVALID_JSON = 454
     INVALID_JSON_OBJECT = 455
     MISSING_ELEMENT = 456
+    INVALID_REQUEST_PATH = 457
     SESSION_NOT_FOUND = 458
     HANDLE_NOT_FOUND = 459
     PLUGIN_NOT_FOUND = 460
@@ -67,10 +74,13 @@ class Request:
     candidate: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_request(text: str) -> Request:
-    """Raises FrameError that names the element, what was expected and what came."""
-    if len(text) > MAX_FRAME_CHARS:
-        raise FrameError(ErrorCode.INVALID_JSON, f"The frame is longer than {MAX_FRAME_CHARS} characters.")
+def parse_request(text: str, *, most: int = MAX_FRAME_BYTES) -> Request:
+    """Raises FrameError that names the element, what was expected and what came. `most` bytes are read."""
+    length = size(text)
+    if length > most:
+        transaction = _transaction_of(text) if length <= 4 * most else None
+        reason = f"Expected a frame of at most {most} bytes, got one of {length}."
+        raise FrameError(ErrorCode.INVALID_JSON, reason, transaction)
     try:
         frame = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -80,8 +90,13 @@ def parse_request(text: str) -> Request:
     raw = frame.get("transaction")
     transaction = raw if isinstance(raw, str) else None
     if transaction is None:
-        problem = "is missing" if raw is None else f"must be a string, got {_kind(raw)}"
-        raise FrameError(ErrorCode.MISSING_ELEMENT, f"The element 'transaction' {problem}.")
+        if raw is None:
+            raise FrameError(ErrorCode.MISSING_ELEMENT, "The element 'transaction' is missing.")
+        reason = f"The element 'transaction' must be a string, got {_kind(raw)}."
+        raise FrameError(ErrorCode.INVALID_ELEMENT_TYPE, reason)
+    if len(transaction) > MAX_TRANSACTION_CHARS:
+        reason = f"The element 'transaction' must have at most {MAX_TRANSACTION_CHARS} characters."
+        raise FrameError(ErrorCode.INVALID_ELEMENT_TYPE, reason)
 
     def optional(name: str, kind: type, expected: str) -> Any:
         value = frame.get(name)
@@ -97,7 +112,7 @@ def parse_request(text: str) -> Request:
 
     janus = optional("janus", str, "a string")
     if janus is None:
-        raise FrameError(ErrorCode.MISSING_REQUEST, "The element 'janus' (the request) is missing.", transaction)
+        raise FrameError(ErrorCode.MISSING_ELEMENT, "The element 'janus' (the request) is missing.", transaction)
     jsep = optional("jsep", dict, "an object")
     candidate = optional("candidate", dict, "an object")
     return Request(
@@ -113,14 +128,26 @@ def parse_request(text: str) -> Request:
     )
 
 
+def _transaction_of(text: str) -> str | None:
+    """Of a frame that is refused unread, so that the one who waits for it gets the refusal (S-109)."""
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    found = frame.get("transaction") if isinstance(frame, dict) else None
+    return found if isinstance(found, str) and len(found) <= MAX_TRANSACTION_CHARS else None
+
+
 def _jsep(raw: dict[str, Any], transaction: str) -> Jsep:
     kind, sdp = raw.get("type"), raw.get("sdp")
     if kind not in ("offer", "answer"):
         raise FrameError(
             ErrorCode.JSEP_UNKNOWN_TYPE, f"jsep.type must be 'offer' or 'answer', got {kind!r:.40}.", transaction
         )
+    if sdp is None:
+        raise FrameError(ErrorCode.MISSING_ELEMENT, "jsep.sdp is missing.", transaction)
     if not isinstance(sdp, str):
-        raise FrameError(ErrorCode.INVALID_SDP, f"jsep.sdp must be a string, got {_kind(sdp)}.", transaction)
+        raise FrameError(ErrorCode.INVALID_ELEMENT_TYPE, f"jsep.sdp must be a string, got {_kind(sdp)}.", transaction)
     return Jsep(kind, sdp)
 
 
@@ -197,4 +224,11 @@ def timeout(session_id: int) -> Frame:
 
 
 def serialise(frame: Frame) -> str:
-    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    # JavaScript strings may hold half a surrogate pair; it goes as an escape, UTF-8 cannot carry it.
+    return text if text.isascii() else _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+def size(text: str) -> int:
+    """Bytes on the wire. Lone surrogates, which do not get there, count as three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -54,12 +54,12 @@ def load(port: int, method: str, seconds: float, key: str) -> float:
     expected = b"200" if method == "GET" else b"201"
     connections = [_Connection(port) for _ in range(CONNECTIONS)]
     sent = done = 0
-    began = time.time_ns() // 1_000_000 % 100_000  # names differ from run to run
+    began = time.time_ns() // 1_000_000 % 1_000  # names differ from run to run
 
     def send(connection: _Connection) -> None:
         nonlocal sent
         sent += 1
-        name = f"{began:05d}{sent % 10_000:04d}" if method == "POST" else ""
+        name = f"{began:03d}{sent % 1_000_000:06d}" if method == "POST" else ""
         connection.sock.sendall(get if method == "GET" else post + b'{"unique_name": "room %s"}' % name.encode())
 
     with selectors.DefaultSelector() as selector:

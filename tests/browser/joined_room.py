@@ -30,6 +30,15 @@ class JoinableRoom:
         token: str = (await _post(url, self.api_key, fields))["token"]
         return token
 
+    async def act(self, action: str, **body: Any) -> None:
+        """An action on the room's active session: `await room.act("kick", participants=[...])`."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        async with aiohttp.ClientSession(headers=headers) as http:
+            async with http.get(f"{self.rest_url}/rooms/{self.id}") as answer:
+                session = (await answer.json())["data"]["active_session_id"]
+            async with http.post(f"{self.rest_url}/room_sessions/{session}/actions/{action}", json=body) as answer:
+                assert answer.status == 200, await answer.text()
+
 
 async def _post(url: str, api_key: str, body: dict[str, Any]) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {api_key}"}

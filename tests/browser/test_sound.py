@@ -60,8 +60,12 @@ UNTIL_ONLY_THE_SECOND = """({ usual, patience }) => new Promise((resolve, reject
   look();
 })"""
 
+# The first `count` samples in which there is sound: a new analyser begins with silence of its own.
 SAMPLES = """(count) => new Promise((resolve) => {
-  const look = () => (window.chordLog.length >= count ? resolve(window.chordLog) : setTimeout(look, 10));
+  const look = () => {
+    const heard = window.chordLog.filter(([, levels]) => Math.min(...levels) > 0);
+    heard.length >= count ? resolve(heard) : setTimeout(look, 10);
+  };
   look();
 })"""
 

@@ -122,7 +122,9 @@ class Handle:
     key: str = ""
     detached: bool = False
     offer: str | None = None
-    """Of a subscription: what the server offers."""
+    """Of a subscription or a text room: what the server offers."""
+    text_room: object = None
+    """Of a text room: `janus_room_id`."""
     known: dict[int, str] = field(default_factory=dict)
     """What this handle was told of the others: entry or feed id -> participant id."""
 
@@ -146,6 +148,8 @@ class Client:
         self.session_id: int | None = None
         self.handles: list[Handle] = []
         self.own_ids: set[int] = set()
+        self.text_replies: list[Frame] = []
+        self.text_number = 0
         self.gone = False
         self._number = 0
 
@@ -163,7 +167,7 @@ class Client:
         over = self.session.over
         came = self._exchange(json.dumps(frame))
         if over:
-            assert came == []
+            self._check_late(came)
             return {}
         answers = [reply for reply in came if "transaction" in reply or "status_code" in reply]
         assert len(answers) == 1, f"expected one answer to {frame}, got {answers}"
@@ -177,7 +181,14 @@ class Client:
         """Send whatever text: at most one answer, and exactly one unless the session is over (S-109)."""
         over = self.session.over
         came = [reply for reply in self._exchange(text) if reply.get("janus") == "error" or "status_code" in reply]
-        assert len(came) == (0 if over else 1), came
+        if over:
+            self._check_late(came)
+        else:
+            assert len(came) == 1, came
+
+    def _check_late(self, came: list[Frame]) -> None:
+        """The session is over: behind the client's own `destroy` frames are refused, else there is no answer."""
+        assert [reply["janus"] for reply in came] == (["error"] if self.session._destroyed else [])
 
     def _exchange(self, text: str) -> list[Frame]:
         assert self.take() == [], "everything of before was taken"
@@ -226,7 +237,7 @@ class Client:
                 outbox.clear()
                 self.leave(lost=False)
                 break
-            frame = json.loads(serialise(item))
+            frame = json.loads(serialise(item).encode())
             frames.append(frame)
             if "transaction" not in frame and frame.get("janus") == "event":
                 self._hear(frame)
@@ -270,6 +281,9 @@ class Client:
         handle = self._handle(frame["sender"])
         assert frame["plugindata"]["plugin"] == f"janus.plugin.{handle.plugin}"
         data = frame["plugindata"]["data"]
+        if handle.plugin == "textroom":
+            self._hear_text(handle, data)
+            return
         assert data["room"] == self.room_id
         if handle.plugin == "audiobridge":
             self._hear_register(handle, data)
@@ -310,6 +324,25 @@ class Client:
                 pass
             case _:
                 raise AssertionError(f"no event of a listener handle: {data}")
+
+    def _hear_text(self, handle: Handle, data: Frame) -> None:
+        """Of a client without media: what would come over the data channel."""
+        match data:
+            case {"textroom": "success" | "error", "transaction": str()} | {"textroom": "error"}:
+                self.text_replies.append(data)
+            case {"textroom": "message", "room": number, "from": str(), "text": str(), "date": str()}:
+                assert number == handle.text_room
+                assert "transaction" not in data
+            case {"textroom": "join", "room": number, "username": name}:
+                assert number == handle.text_room
+                assert hash(name) not in handle.known, f"told twice of {name}"
+                handle.known[hash(name)] = name
+            case {"textroom": "leave", "room": number, "username": name}:
+                assert number == handle.text_room
+                assert hash(name) in handle.known, f"{name} leaves, who never came"
+                del handle.known[hash(name)]
+            case _:
+                raise AssertionError(f"no frame of a text room: {data}")
 
     def _add_feed(self, handle: Handle, entry: Frame) -> None:
         handle.add(entry)

@@ -26,6 +26,7 @@ from emulator.wire.janus import ErrorCode
 from emulator.wire.sdp import Direction
 from tests.signaling.house import CERTIFICATE, Client, Frame, Handle, House
 from tests.signaling.raw_client import display, stream_display
+from tests.signaling.text_acts import acknowledge, any_talk, check_text_rooms, open_text, say
 
 PEOPLE = [f"person-{number}" for number in range(6)]
 KEYS = ["self", "screen", "more", "even more"]
@@ -61,10 +62,16 @@ class SignalingMachine:
         self.clients: list[Client] = []
         self.streams = 0
         self.answers: Counter[str] = Counter()
+        self.marks: list[str] = []
+        """What was answered to the present step."""
+        self.trail: list[str] = []
+        """Each act with its answers: two runs with the same trail show the same."""
 
     def do(self, step: Step) -> None:
         act: Callable[[int, int, int], None] = getattr(self, step.act)
+        self.marks.clear()
         act(step.a, step.b, step.c)
+        self.trail.append(" ".join([step.act, *self.marks]))
         self._check()
 
     # -- choosing -------------------------------------------------------------------------------------------------
@@ -87,8 +94,11 @@ class SignalingMachine:
     def _message(self, client: Client, handle: Handle, body: object, jsep: object = None) -> Frame:
         reply = client.message(handle, body, jsep)
         data = reply.get("plugindata", {}).get("data", {})
-        kind = next((str(data[name]) for name in ("videoroom", "audiobridge") if name in data), "")
-        self.answers[f"{reply.get('janus', reply.get('status_code'))} {kind} {data.get('error_code', '')}".strip()] += 1
+        kind = next((str(data[name]) for name in ("videoroom", "audiobridge", "textroom") if name in data), "")
+        code = data.get("error_code", reply.get("error", {}).get("code", ""))
+        answer = f"{reply.get('janus', reply.get('status_code'))} {kind} {code}".strip()
+        self.answers[answer] += 1
+        self.marks.append(answer)
         return reply
 
     # -- sensible clients -----------------------------------------------------------------------------------------
@@ -214,12 +224,58 @@ class SignalingMachine:
     def _offer_mix(self, client: Client, handle: Handle) -> None:
         self._message(client, handle, {"request": "configure", "muted": False}, {"type": "offer", "sdp": MIX_OFFER})
 
+    def call_in(self, a: int, b: int, c: int) -> None:
+        """A telephone: one entry is presence and audio in one (D5)."""
+        client = self._open(a, b)
+        client.create()
+        handle = client.attach("audiobridge")
+        if handle is None:
+            return
+        handle.role = "register"
+        stream = {"id": "line", "key": "audiobridge", "isAudioEnabled": True, "isVideoEnabled": False}
+        text = display(client.participant_id, telephonyEngineParticipant=True, stream=stream)
+        self._message(client, handle, {"request": "join", "display": text, "muted": c % 2 == 0})
+        if c % 3:
+            self._offer_mix(client, handle)
+
+    def hang_on(self, a: int, b: int, c: int) -> None:
+        """The register handle's connection, which telephones have and others do not."""
+        client = self._client(a)
+        self._offer_mix(client, self._handle(client, b, "register"))
+
+    def enter_inside(self, a: int, b: int, c: int) -> None:
+        """Without media, in the text room before it is present, as the SDK is."""
+        client = self._open(a - a % 7, b)
+        client.create()
+        open_text(client, c)
+        self._register(client)
+        if c % 6:
+            self._listen(client)
+
+    def open_text(self, a: int, b: int, c: int) -> None:
+        open_text(self._client(a), c)
+
+    def acknowledge_text(self, a: int, b: int, c: int) -> None:
+        client = self._client(a)
+        acknowledge(client, self._handle(client, b, "text"))
+
+    def talk(self, a: int, b: int, c: int) -> None:
+        """Mostly of one that can."""
+        able = [client for client in self.clients if any(handle.role == "text" for handle in client.handles)]
+        client = able[a % len(able)] if able and a % 11 else self._client(a)
+        handle = self._handle(client, b, "text")
+        self._message_mark(say(client, handle, any_talk(random.Random(c), client, PEOPLE)), client)
+
+    def _message_mark(self, reply: Frame, client: Client) -> None:
+        text = client.text_replies[-1] if client.text_replies else {}
+        self.marks.append(f"{reply.get('janus', 'none')} {text.get('textroom')} {text.get('error_code', '')}".strip())
+
     # -- clients with other ideas ---------------------------------------------------------------------------------
 
     def detach(self, a: int, b: int, c: int) -> None:
         """Any handle, once or twice (S-29)."""
         client = self._client(a)
-        handle = self._handle(client, b, ["publisher", "subscriber", "mixer", "listener", None][c % 5])
+        handle = self._handle(client, b, ["publisher", "subscriber", "mixer", "listener", "text", None][c % 6])
         for _ in range(1 + c % 2):
             reply = client.request("detach", handle_id=handle.id)
             handle.detached = handle.detached or reply.get("janus") == "success"
@@ -237,18 +293,22 @@ class SignalingMachine:
     def ask_for_anything(self, a: int, b: int, c: int) -> None:
         client, rng = self._client(a), random.Random(c)
         janus = rng.choice(["keepalive", "message", "message", "trickle", "hangup", "attach", "create", "claim", ""])
-        fields: dict[str, Any] = {"handle_id": self._handle(client, b).id, "plugin": "janus.plugin.videoroom"}
+        plugin = rng.choice(["videoroom", "audiobridge", "textroom"])
+        fields: dict[str, Any] = {"handle_id": self._handle(client, b).id, "plugin": f"janus.plugin.{plugin}"}
         if rng.random() < 0.8:
             fields["body"] = any_body(rng)
         if rng.random() < 0.4:
             fields["jsep"] = any_jsep(rng)
         if rng.random() < 0.2:
             fields[rng.choice(["session_id", "handle_id", "plugin", "janus"])] = any_json(rng)
+        if rng.random() < 0.2:
+            fields["transaction"] = rng.choice(["", "\ud800é", "\u2028\x00", "t1", "x" * 1000])
         reply = client.ask(client.frame(janus) | fields)
+        self.marks.append(f"{janus} {reply.get('janus', 'none')} {reply.get('error', {}).get('code', '')}".strip())
         if reply.get("janus") == "success" and janus == "create":
             client.session_id = self.house.note_id(reply["data"]["id"])
         elif reply.get("janus") == "success" and "data" in reply:
-            client.handles.append(Handle(self.house.note_id(reply["data"]["id"]), "videoroom"))
+            client.handles.append(Handle(self.house.note_id(reply["data"]["id"]), plugin))
 
     def destroy(self, a: int, b: int, c: int) -> None:
         self._client(a).request("destroy")
@@ -282,8 +342,8 @@ class SignalingMachine:
         return sorted(self.house.socket.peers, key=lambda peer: peer.local.ufrag)
 
     def _connect(self, peers: set[Peer]) -> None:
-        """The connection comes up, as far as anybody outside of the peer can tell."""
-        for peer in peers:
+        """The connection comes up, as far as anybody outside of the peer can tell. Data goes nowhere in here."""
+        for peer in peers - {leg._peer for leg in self.house.conferences._texts}:
             if peer.state is PeerState.CONNECTING:
                 peer._cancel_connect_timer()
                 peer.state = PeerState.CONNECTED
@@ -341,6 +401,7 @@ class SignalingMachine:
         self._check_presence()
         self._check_hubs()
         self._check_media()
+        check_text_rooms(self.house, self.clients)
 
     def _check_presence(self) -> None:
         """A participant is present exactly while one connection that is not over carries them."""
@@ -397,7 +458,8 @@ class SignalingMachine:
             assert set(owners) <= handles, "a connection of a handle that is gone"
             ended = [leg for leg in conference._subscribers.values() if leg.peer not in self.house.socket.peers]
             legs += len(owners) - len(ended)
-        assert legs == len(self.house.socket.peers)
+        texts = [leg for leg in self.house.conferences._texts if leg._peer in self.house.socket.peers]
+        assert legs + len(texts) == len(self.house.socket.peers)
 
     def finish(self) -> None:
         """Everybody goes: nothing is left, not even a timer."""
@@ -411,6 +473,7 @@ class SignalingMachine:
         assert house.lobby.sessions == set()
         assert house.lobby._hubs == {}
         assert house.conferences._by_session == {}
+        assert house.conferences._texts == set()
         assert house.socket.peers == ()
         assert not any(session.active for session in self.account.records.sessions.values())
         assert house.loop.waiting == [], "a timer is left"
@@ -428,6 +491,12 @@ WEIGHTS = {
     "configure_subscription": 2,
     "open_mix": 4,
     "offer_mix": 3,
+    "call_in": 2,
+    "hang_on": 1,
+    "enter_inside": 2,
+    "open_text": 2,
+    "acknowledge_text": 1,
+    "talk": 5,
     "detach": 4,
     "detach_the_register": 1,
     "ask_for_anything": 6,
@@ -450,8 +519,8 @@ def steps_of(seed: int, length: int) -> list[Step]:
     return [Step(act, rng.randrange(840), rng.randrange(840), rng.randrange(840)) for act in acts]
 
 
-def run(steps: Sequence[Step]) -> Counter[str]:
-    """Raises whatever goes wrong. Returns how often which answer came."""
+def run(steps: Sequence[Step]) -> SignalingMachine:
+    """Raises whatever goes wrong. Returns the machine, whose work is done."""
     machine = SignalingMachine()
     logger = logging.getLogger("emulator")
     level = logger.level
@@ -463,7 +532,7 @@ def run(steps: Sequence[Step]) -> Counter[str]:
     finally:
         logger.setLevel(level)
         machine.house.close()
-    return machine.answers
+    return machine
 
 
 def failure(steps: Sequence[Step]) -> Exception | None:
@@ -493,7 +562,7 @@ def check(seed: int, length: int) -> Counter[str]:
     """Run the steps of a seed; a failure says the seed and the least steps that show it."""
     steps = steps_of(seed, length)
     try:
-        return run(steps)
+        return run(steps).answers
     except Exception as error:
         fewer = cut_down(steps)
         told = "\n".join(f"    {step}" for step in fewer)
@@ -526,7 +595,7 @@ def any_json(rng: random.Random, depth: int = 2) -> Any:
 def any_body(rng: random.Random) -> Any:
     if rng.random() < 0.1:
         return any_json(rng)
-    body: dict[str, Any] = {"request": rng.choice(["join", "configure", "configure", "start", "leave", any_json(rng)])}
+    body: dict[str, Any] = {"request": rng.choice(["join", "configure", "configure", "start", "setup", any_json(rng)])}
     likely: dict[str, list[Any]] = {
         "display": [display(PEOPLE[0]), stream_display(PEOPLE[1], "stream-1", "self"), "e30=", "%"],
         "ptype": ["publisher", "subscriber"],

@@ -225,7 +225,7 @@ def test_console_is_not_filled_by_one_connection(scene: Scene, caplog: pytest.Lo
 def test_log_of_problems_is_bounded_in_number_and_size(scene: Scene) -> None:
     client = scene.client(entered=True)
     for _ in range(MAX_KEPT + 5):
-        client.request("dance\n" + "x" * 10_000)
+        client.request("dance\n" + "x" * 5_000)
     kept = scene.house.lobby.problems.of(scene.account)
     assert len(kept.since(0)) == MAX_KEPT
     assert kept.dropped == 5

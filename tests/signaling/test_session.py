@@ -182,13 +182,13 @@ async def test_s23_sessions_of_different_rooms_never_see_each_other(
         ("[1,2]", 455),
         ("null", 455),
         ('{"janus":"create"}', 456),
-        ('{"janus":"create","transaction":7}', 456),
+        ('{"janus":"create","transaction":7}', 467),
         ('{"janus":7,"transaction":"t"}', 467),
-        ('{"transaction":"t"}', 452),
+        ('{"transaction":"t"}', 456),
         ('{"janus":"create","transaction":"t","session_id":"one"}', 467),
         ('{"janus":"message","transaction":"t","body":[]}', 467),
         ('{"janus":"message","transaction":"t","jsep":{"type":"pranswer","sdp":""}}', 464),
-        ('{"janus":"message","transaction":"t","jsep":{"type":"offer","sdp":7}}', 465),
+        ('{"janus":"message","transaction":"t","jsep":{"type":"offer","sdp":7}}', 467),
     ],
 )
 async def test_s107_malformed_frame_gets_an_error_and_the_session_lives_on(
@@ -218,10 +218,11 @@ async def test_s4_binary_frame_gets_an_error_and_the_session_lives_on(client: Cl
     [
         ({"janus": "dance"}, 453),
         ({"janus": "keepalive", "session_id": 42}, 458),
+        ({"janus": "keepalive", "session_id": None}, 457),
         ({"janus": "attach", "plugin": "janus.plugin.nosip"}, 460),
         ({"janus": "attach"}, 456),
         ({"janus": "message", "handle_id": 42, "body": {}}, 459),
-        ({"janus": "message", "body": {}}, 459),
+        ({"janus": "message", "body": {}}, 457),
         ({"janus": "trickle", "handle_id": 42}, 459),
         ({"janus": "detach", "handle_id": 42}, 459),
         ({"janus": "create"}, 468),
@@ -253,6 +254,16 @@ async def test_s117_frames_behind_a_destroy_recreate_nothing(client: Clients, ro
     await raw.close()
     participants = await room.get("room_participants")
     assert [("left_at" in p) for p in participants] == [True]
+
+
+async def test_s109_s117_frames_behind_a_destroy_are_answered(client: Clients) -> None:
+    """As stock Janus does; the SDK's page would otherwise poll for the reply until it is closed (1.2, rule 6)."""
+    raw = await client(entered=True)
+    await raw.request("destroy")
+    for janus in ("keepalive", "create", "detach"):
+        assert (await raw.request(janus))["error"]["code"] == 458
+    await raw.ws.send_str("nonsense")
+    await raw.wait(lambda: raw.frames[-1]["error"]["code"] == 454, "the last answer")
 
 
 async def test_s114_two_sockets_with_one_token_are_two_participants(client: Clients, room: RestRoom) -> None:

@@ -1,0 +1,1 @@
+"""Schemathesis against the vendor's public description: what is amended, what is allowed, and how it is run."""
