@@ -67,8 +67,8 @@ async def _read_raw(request: web.Request, limit: int) -> bytes:
         raise BodyTooLarge(limit)
     chunks = bytearray()
     try:
-        async for chunk in request.content.iter_any():
-            chunks += chunk
+        while not request.content.at_eof():
+            chunks += await request.content.readany()
             if len(chunks) > limit:
                 raise BodyTooLarge(limit)
     except web.RequestPayloadError as error:
