@@ -10,21 +10,19 @@ from aiohttp import web
 from emulator.api import answers
 from emulator.api.call import Call
 from emulator.api.downloads import Downloads
+from emulator.api.rooms import WEBHOOK_FIELDS
 from emulator.api.validation import (
     Check,
     anything,
     checked,
-    integer_between,
     nullable,
     read_body,
     text,
     uuid,
-    webhook_url,
 )
 from emulator.rooms import queries
 from emulator.rooms.account import Account
 from emulator.rooms.composition import EVERYTHING, Composition, CompositionSettings, CompositionStatus, Region
-from emulator.rooms.room import WEBHOOK_TIMEOUT_RANGE
 from emulator.wire import rest
 
 FIELDS: Mapping[str, Check] = {
@@ -33,9 +31,7 @@ FIELDS: Mapping[str, Check] = {
     "resolution": text,
     "video_layout": anything,  # this and what comes next: the domain looks into them
     "audio_sources": anything,
-    "webhook_event_url": nullable(webhook_url),
-    "webhook_event_failover_url": nullable(webhook_url),
-    "webhook_timeout_secs": nullable(integer_between(*WEBHOOK_TIMEOUT_RANGE)),
+    **WEBHOOK_FIELDS,
 }
 """What a body may set (section 2.2). `null` unsets a field that has no other default."""
 

@@ -23,13 +23,18 @@ from emulator.rooms.records import Records
 from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
 from emulator.wire import rest
 
+WEBHOOK_FIELDS: Mapping[str, Check] = {
+    "webhook_event_url": nullable(webhook_url),
+    "webhook_event_failover_url": nullable(webhook_url),
+    "webhook_timeout_secs": nullable(integer_between(*WEBHOOK_TIMEOUT_RANGE)),
+}
+"""The same for compositions. `null` unsets them."""
+
 FIELDS: Mapping[str, Check] = {
     "unique_name": nullable(text),
     "max_participants": integer_between(*MAX_PARTICIPANTS_RANGE),
     "enable_recording": boolean,
-    "webhook_event_url": nullable(webhook_url),
-    "webhook_event_failover_url": nullable(webhook_url),
-    "webhook_timeout_secs": nullable(integer_between(*WEBHOOK_TIMEOUT_RANGE)),
+    **WEBHOOK_FIELDS,
 }
 """What a body may set (section 2.2). `null` unsets a field that has no other default."""
 

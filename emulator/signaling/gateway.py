@@ -13,7 +13,8 @@ import logging
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from emulator.signaling.lobby import Lobby
-from emulator.signaling.session import CLOSE_LOST, Close, SignalingSession
+from emulator.signaling.session import CLOSE_LOST, SignalingSession
+from emulator.signaling.surroundings import Close
 from emulator.wire import janus
 
 log = logging.getLogger("emulator.signaling")

@@ -22,7 +22,8 @@ from emulator.signaling.faults import SIGNALING
 from emulator.signaling.hub import Hub
 from emulator.signaling.ids import Ids
 from emulator.signaling.problems import Problems
-from emulator.signaling.session import Plugin, Scheduler, SignalingSession
+from emulator.signaling.session import SignalingSession
+from emulator.signaling.surroundings import Plugin, Scheduler
 from emulator.signaling.textroom import TextRoom
 from emulator.signaling.videoroom import VideoRoom
 from emulator.wire import janus
@@ -80,7 +81,7 @@ class Lobby:
         """End every session that has been silent for longer than `idle_timeout` seconds (S-21)."""
         limit = self._scheduler.time() - idle_timeout
         for session in tuple(self.sessions):
-            if session.media and not session.over and session.last_heard < limit:
+            if session.media and session.open and session.last_heard < limit:
                 session.time_out()
 
     def admit(self, token: str, room_id: str) -> Account:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from emulator.signaling.lobby import Lobby
-from emulator.signaling.session import Close
+from emulator.signaling.surroundings import Close
 from emulator.wire import janus
 
 CODE_EMPTY = 1005

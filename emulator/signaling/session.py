@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from emulator.events import StoreError
@@ -21,11 +20,13 @@ from emulator.rooms.happenings import LeaveReason
 from emulator.signaling import problems, rules
 from emulator.signaling.errors import JanusError, PluginError, Refused, SignalingError
 from emulator.signaling.faults import FaultLayer
+from emulator.signaling.held import HeldEvents
 from emulator.signaling.hub import Hub
 from emulator.signaling.ids import Ids
 from emulator.signaling.pace import Pace
 from emulator.signaling.problems import Form, Problems
 from emulator.signaling.rules import Rule
+from emulator.signaling.surroundings import Close, Plugin, Scheduler, Timer
 from emulator.wire import janus
 from emulator.wire.janus import ErrorCode, Frame, Request
 
@@ -37,44 +38,12 @@ MAX_OUTBOX = 4096
 MAX_DETACHED = 4096
 MAX_INSIDE_FRAME_BYTES = 512 * 1024
 """Without media, what a data channel would carry comes as a frame, too."""
-HOLD_AFTER_JOIN_SECS = 0.075
 REFUSAL_GRACE_SECS = 5.0
 CLOSE_LOST = 1006
 CLOSE_REFUSED = 1008
 CLOSE_TOO_BIG = 1009
 CLOSE_OVERLOADED = 1013
 CLOSE_TIMED_OUT = 3999
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """An order to the gateway: close the socket with this code; with 1006, break it without a Close frame."""
-
-    code: int
-
-
-class Timer(Protocol):
-    def cancel(self) -> None: ...
-
-
-class Scheduler(Protocol):
-    def time(self) -> float: ...
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer: ...
-
-
-class Plugin(Protocol):
-    """One handle's behaviour."""
-
-    name: str
-
-    def message(self, request: Request) -> None:
-        """Answer a plugin message. Raises SignalingError."""
-        ...
-
-    def detach(self) -> None:
-        """The handle goes: give up what it holds."""
-        ...
 
 
 class Door(Protocol):
@@ -134,7 +103,7 @@ class SignalingSession:
         self.last_heard = scheduler.time()
         self.over = False
         self._destroyed = False
-        """Over by the client's own `destroy`; its socket is still open."""
+        """Over by the client's own `destroy`; its socket may stay open for as long as one that is silent."""
         self.expelled = False
         self.overflowed = False
         """The client reads nothing: the gateway cuts the connection."""
@@ -142,8 +111,7 @@ class SignalingSession:
         self._wake = wake
         self._handles: dict[int, Plugin] = {}
         self._detached: deque[int] = deque(maxlen=MAX_DETACHED)
-        self._held: deque[Frame | Close] = deque()
-        self._hold_timer: Timer | None = None
+        self._held = HeldEvents(scheduler, self._push)
         self._expel_timer: Timer | None = None
         self._named: Account | None = None
         """Whom the last genuine token named, also if it was refused then; failing that, whose the room is."""
@@ -404,6 +372,11 @@ class SignalingSession:
         if self.listener_id == handle_id:
             self.listener_id = None
 
+    @property
+    def open(self) -> bool:
+        """Whether its socket is still the client's to use."""
+        return not self.over or self._destroyed
+
     def handles(self) -> list[Plugin]:
         return list(self._handles.values())
 
@@ -431,29 +404,22 @@ class SignalingSession:
         """An event on whichever handle."""
         self._event(janus.event(self.id, handle_id, plugin, data))
 
+    @property
+    def holds_events(self) -> bool:
+        return self._held.holding
+
     def hold_events(self) -> None:
         """Called with a join reply on REG or LST: events wait for a moment (rule 7)."""
-        if not self.media:
-            return  # our own clients read each reply before the next frame, and here nothing waits for real time
-        if self._hold_timer is not None:
-            self._hold_timer.cancel()
-        self._hold_timer = self._scheduler.call_later(HOLD_AFTER_JOIN_SECS, self.release_events)
+        if self.media:  # else our own clients read each reply before the next frame, and nothing waits for real time
+            self._held.begin()
 
     def release_events(self) -> None:
-        """Tell at once what was held: the time is over, or a reply must not come before it."""
-        if self._hold_timer is not None:
-            self._hold_timer.cancel()
-            self._hold_timer = None
-        while self._held:
-            self._push(self._held.popleft())
+        """Tell at once what was held: a reply must not come before it."""
+        self._held.release()
 
     def _event(self, item: Frame | Close) -> None:
-        if self._hold_timer is not None:
-            self._held.append(item)
-            if len(self._held) > MAX_OUTBOX:
-                self._overflow()
-        else:
-            self._push(item)
+        if self._held.put(item) > MAX_OUTBOX:
+            self._overflow()
 
     def _push(self, item: Frame | Close) -> None:
         self._faults.outgoing(None if isinstance(item, Close) else item, lambda: self._put(item))
@@ -467,7 +433,7 @@ class SignalingSession:
     def _overflow(self) -> None:
         self._note("closed", CLOSE_OVERLOADED, f"It has left {MAX_OUTBOX} frames unread.", rules.UNREAD)
         self.outbox.clear()
-        self._held.clear()
+        self._held.take()
         self.overflowed = True
         self.outbox.append(Close(CLOSE_OVERLOADED))
         self.end("lost")
@@ -520,7 +486,11 @@ class SignalingSession:
             self._expel_timer = self._scheduler.call_later(grace_secs, lambda: self._event(Close(code)))
 
     def time_out(self) -> None:
-        """Silent for too long: `timeout`, then Close 3999 (signaling.md 1.6)."""
+        """Silent for too long: `timeout`, then Close 3999 (signaling.md 1.6). After `destroy` just the Close."""
+        if self._destroyed:
+            self._destroyed = False
+            self._push(Close(CLOSE_TIMED_OUT))
+            return
         silent = self._scheduler.time() - self.last_heard
         self._note("closed", CLOSE_TIMED_OUT, f"It has been silent for {silent:.1f} s.", rules.IDLE)
         if self.id:
@@ -533,13 +503,10 @@ class SignalingSession:
         if self.over:
             return
         self.over = True
-        for timer in (self._hold_timer, self._expel_timer):
-            if timer is not None:
-                timer.cancel()
-        self._hold_timer = None
+        if self._expel_timer is not None:
+            self._expel_timer.cancel()
         self._faults.end()
-        while self._held:
-            self.outbox.append(self._held.popleft())
+        self.outbox.extend(self._held.take())
         if self.account is not None and self.participant_id is not None:
             self.account.leave(self.participant_id, connection=self.connection, reason=reason)
         for plugin in self._handles.values():

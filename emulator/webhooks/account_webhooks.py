@@ -82,10 +82,6 @@ class AccountWebhooks:
         self._enqueue(delivery)
         return delivery
 
-    def reload(self) -> None:
-        """The account's records were set without events: begin anew with what they say."""
-        self._narrator.reload()
-
     def close(self) -> set[asyncio.Task[None]]:
         """Nothing more is posted. Returns the tasks that are on their way to their end."""
         self._unsubscribe()

@@ -58,10 +58,10 @@ class Narrator:
         self._people: dict[str, _Presence] = {}
         self._recordings: dict[str, _Written] = {}
         self._compositions: dict[str, _Composition] = {}
-        self.reload()
+        self._begin()
 
-    def reload(self) -> None:
-        """Begin anew with what the account's records say: after a state was loaded."""
+    def _begin(self) -> None:
+        """With what the account's records say: at first, and after a state was loaded."""
         records = self._account.records
         self._deleted_rooms.clear()
         self._settings = {}
@@ -140,7 +140,7 @@ class Narrator:
             case h.CompositionDeleted(composition_id=composition_id):
                 self._compositions.pop(composition_id, None)
             case h.StateLoaded():
-                self.reload()
+                self._begin()
             case _:
                 pass  # mutes, streams, talking: no webhook tells of those
         return None

@@ -69,10 +69,6 @@ class Webhooks:
         if webhooks is not None:
             await webhooks.drained()
 
-    def reload(self, account: Account) -> None:
-        """The account's records were set without events, as when they are read from disk."""
-        self._accounts[account.id].reload()
-
     def forget(self, account: Account) -> None:
         """The account is gone: nothing more is posted for it. Without effect if it is not watched."""
         webhooks = self._accounts.pop(account.id, None)

@@ -18,8 +18,9 @@ from tests.conftest import Synthetic
 pytestmark = pytest.mark.browser
 
 OWN_TONE = 40
-SETTLED_WITHIN_MS = 20_000
-"""A liveness bound for machines that have no processor to spare; the figure itself is measured by the benchmarks."""
+MUTED_WITHIN_MS = 3000
+"""A liveness bound, ten times what is asked for; the figure itself is measured by the benchmarks."""
+PATIENCE_MS = 20_000
 
 # Looks at the last 43 ms of the mixed audio every few milliseconds: how loud is each chord?
 WATCH_CHORDS = """async (indices) => {
@@ -129,9 +130,11 @@ async def test_rest_mute_takes_exactly_that_tone_out_at_once_and_unmute_brings_i
     muted_at = time.time() * 1000  # the page's clock is this machine's
     await rest("mute", [carol.participant_id])
     event = await alice.wait_event("track_censored", carol.participant_id, "self", "audio", since=mark)
-    gone_at = await alice.evaluate(UNTIL_ONLY_THE_SECOND, {"usual": usual, "patience": SETTLED_WITHIN_MS})
+    gone_at = await alice.evaluate(UNTIL_ONLY_THE_SECOND, {"usual": usual, "patience": PATIENCE_MS})
     await alice.evaluate("() => window.stopChords()")
     print(f"told after {event.t - muted_at:.0f} ms, silent after {gone_at - muted_at:.0f} ms")
+    assert event.t - muted_at < MUTED_WITHIN_MS
+    assert gone_at - muted_at < MUTED_WITHIN_MS
     heard = await alice.tones(seconds=1)
     assert 0 not in heard
     assert 1 in heard  # Dave goes on as before

@@ -30,7 +30,8 @@ from typing import Any
 
 from emulator.media.transport.peer import Peer, PeerState
 from emulator.rooms.room import RoomSettings
-from emulator.signaling.session import Close, SignalingSession
+from emulator.signaling.session import SignalingSession
+from emulator.signaling.surroundings import Close
 from emulator.signaling.textroom import TextRoom
 from emulator.wire.janus import serialise
 from emulator.wire.sdp import SessionDescription

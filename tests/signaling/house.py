@@ -22,7 +22,7 @@ from emulator.rooms.room import RoomSettings
 from emulator.rooms.tokens import TokenMint
 from emulator.signaling.hub import Hub
 from emulator.signaling.lobby import Lobby
-from emulator.signaling.session import Close
+from emulator.signaling.surroundings import Close
 from emulator.wire.janus import MAX_ID, serialise
 from tests.media.simulated_time import SimulatedTime, Timer
 

@@ -423,7 +423,7 @@ class SignalingMachine:
             hub = self.house.hub(self.account, client.room_id)
             assert hub is not None, "somebody present is in no hub"
             assert session in hub.sessions, "somebody present would hear of nothing"
-            if session._hold_timer is not None:
+            if session.holds_events:
                 continue
             if session.register_id is not None:
                 assert set(client.audio) == {entry.id for entry in hub.others(session)}

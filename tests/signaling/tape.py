@@ -14,7 +14,8 @@ import pytest
 from emulator.rooms.account import Account
 from emulator.server import Emulator
 from emulator.signaling.gateway import _Connection
-from emulator.signaling.session import Close, SignalingSession
+from emulator.signaling.session import SignalingSession
+from emulator.signaling.surroundings import Close
 from emulator.signaling.textroom import TextRoom
 from emulator.wire.janus import serialise
 from tests.signaling.conversation import ROOM, Line

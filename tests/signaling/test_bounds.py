@@ -15,7 +15,8 @@ from emulator.server import Emulator
 from emulator.signaling import rules
 from emulator.signaling.pace import FRAMES_AT_ONCE, FRAMES_PER_SECOND, REFUSALS_AT_ONCE
 from emulator.signaling.problems import Problem
-from emulator.signaling.session import MAX_HANDLES, Close
+from emulator.signaling.session import MAX_HANDLES
+from emulator.signaling.surroundings import Close
 from emulator.wire.janus import MAX_FRAME_BYTES, MAX_TRANSACTION_CHARS
 from tests.signaling.conftest import Clients
 from tests.signaling.house import Client, House
@@ -131,6 +132,24 @@ def told(room: RestRoom, rule: rules.Rule) -> list[Problem]:
     account = room.emulator.accounts.by_key(room.emulator.api_key)
     assert account is not None
     return [problem for problem in room.emulator.lobby.problems.of(account).since(0) if problem.rule is rule]
+
+
+async def test_s21_socket_that_is_left_open_behind_a_destroy_is_closed_like_a_silent_one() -> None:
+    async with (
+        Emulator(Config(port=0, idle_timeout_secs=0.3)) as emulator,
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {emulator.api_key}"}) as http,
+    ):
+        room = await RestRoom.create(emulator, http)
+        token = await room.token()
+        async with await open_socket(room) as ws:
+            await ws.send_json({"janus": "create", "transaction": "a", "client_token": token})
+            session_id = (await ws.receive_json())["data"]["id"]
+            frame = {"janus": "destroy", "session_id": session_id, "transaction": "b", "client_token": token}
+            await ws.send_json(frame)
+            assert (await ws.receive_json())["janus"] == "success"
+            async with asyncio.timeout(20):
+                last = await ws.receive()
+            assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, 3999)
 
 
 async def test_frame_that_goes_on_and_on_ends_the_connection_with_1009(room: RestRoom) -> None:

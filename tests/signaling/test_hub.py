@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from emulator.media.transport.peer import PeerState
-from emulator.signaling.session import HOLD_AFTER_JOIN_SECS
+from emulator.signaling.held import HOLD_AFTER_JOIN_SECS
 from tests.signaling.guest import Guest
 from tests.signaling.house import Frame, House
 from tests.signaling.machine import MIX_OFFER, STREAM_OFFER

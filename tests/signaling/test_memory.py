@@ -37,7 +37,7 @@ from emulator.rooms.tokens import TokenMint
 from emulator.signaling import session as signaling_session
 from emulator.signaling.lobby import Lobby
 from emulator.signaling.memory import MemoryConnection
-from emulator.signaling.session import Close
+from emulator.signaling.surroundings import Close
 from tests.scenario.virtual_time import run_virtually
 from tests.signaling.raw_client import display, stream_display
 

@@ -448,7 +448,7 @@ async def test_loaded_state_begins_without_old_webhooks(frozen: World, receiver:
     assert frozen.deliveries == []
 
 
-async def test_records_from_disk_are_known_after_a_reload(world: World, receiver: Receiver) -> None:
+async def test_what_the_records_say_is_known_to_who_begins_to_watch(world: World, receiver: Receiver) -> None:
     """Who was there, since when, and where to tell it: although no event has said so."""
     room = world.room(receiver.url)
     alice = world.join(room)
