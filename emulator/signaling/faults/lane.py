@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+
+from emulator.signaling.surroundings import Scheduler, Timer
 
 Action = Callable[[], None]
 
 MAX_WAITING = 4096
 """Frames that faults hold back in one direction; more break the connection."""
-
-
-class Timer(Protocol):
-    def cancel(self) -> None: ...
-
-
-class Later(Protocol):
-    def time(self) -> float: ...
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer: ...
 
 
 class LaneFull(Exception):
@@ -36,7 +27,7 @@ class _Overtaken:
 class Lane:
     """Frames go in as actions. All of them raise LaneFull."""
 
-    def __init__(self, scheduler: Later) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._queue: deque[tuple[float, Action]] = deque()
         self._timer: Timer | None = None

@@ -9,7 +9,8 @@ from typing import Protocol
 from emulator.faults import Facts, FaultBook, Fired
 from emulator.signaling.faults import facts
 from emulator.signaling.faults.base import SIGNALING, Connection, Passage, Proceed, SignalingFault
-from emulator.signaling.faults.lane import Lane, LaneFull, Later
+from emulator.signaling.faults.lane import Lane, LaneFull
+from emulator.signaling.surroundings import Scheduler
 from emulator.wire.janus import Frame, Request
 
 log = logging.getLogger("emulator.signaling")
@@ -25,7 +26,7 @@ class FaultyClient(facts.Client, Connection, Protocol):
 class FaultLayer:
     """Of one connection. Without rules in its account's book frames go straight on."""
 
-    def __init__(self, book: FaultBook, client: FaultyClient, scheduler: Later) -> None:
+    def __init__(self, book: FaultBook, client: FaultyClient, scheduler: Scheduler) -> None:
         self._book = book
         self._client = client
         self._in = Lane(scheduler)
