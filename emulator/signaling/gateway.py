@@ -21,6 +21,8 @@ log = logging.getLogger("emulator.signaling")
 
 SUBPROTOCOL = "janus-protocol"
 CLOSE_HANDSHAKE_SECS = 2.0
+STOP_HANDSHAKE_SECS = 0.5
+"""When the emulator stops: it has promised to be gone within two seconds."""
 TURN_SECS = 0.001
 """How long one connection's frames are dealt with before it is the others' turn."""
 CLOSE_GOING_AWAY = 1001
@@ -73,6 +75,9 @@ class _Connection:
         self._ws = ws
         self._something = asyncio.Event()
         self._flushing = False
+        """The pump is sending, or has sent its last."""
+        self._closed = False
+        """A Close of ours is out; of the client only its Close is still of interest."""
         self._last_call: asyncio.TimerHandle | None = None
         self._session: SignalingSession = lobby.open(request.match_info["room_id"], self._wake)
 
@@ -82,11 +87,17 @@ class _Connection:
             # A client that reads nothing would keep its writer waiting for ever.
             self._request.transport.abort()
         elif self._session.over and self._last_call is None:
-            self._last_call = asyncio.get_running_loop().call_later(CLOSE_HANDSHAKE_SECS, self._cut)
+            self._give(CLOSE_HANDSHAKE_SECS)
+
+    def _give(self, seconds: float) -> None:
+        """So long from now on, to read what it was sent and to answer a Close."""
+        if self._last_call is not None:
+            self._last_call.cancel()
+        self._last_call = asyncio.get_running_loop().call_later(seconds, self._cut)
 
     def _cut(self) -> None:
         """A Close frame never gets to who does not read; nor would its sender ever be done."""
-        if self._flushing and self._request.transport is not None:
+        if (self._flushing or self._closed) and self._request.transport is not None:
             self._request.transport.abort()
 
     async def run(self) -> None:
@@ -94,10 +105,10 @@ class _Connection:
         lost = True
         try:
             lost = await self._read()
-            if self._session.hopeless:
-                await asyncio.wait({pump}, timeout=CLOSE_HANDSHAKE_SECS)
         finally:
             self._lobby.closed(self._session, lost=lost)
+            if self._session.hopeless:
+                await asyncio.wait({pump}, timeout=CLOSE_HANDSHAKE_SECS)
             if self._last_call is not None:
                 self._last_call.cancel()
             pump.cancel()
@@ -110,6 +121,8 @@ class _Connection:
         turn_ends = clock() + TURN_SECS
         while True:
             message: WSMessage = await self._ws.receive()
+            if self._closed and message.type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG):
+                continue
             match message.type:
                 case WSMsgType.TEXT:
                     self._session.receive(message.data)
@@ -121,6 +134,9 @@ class _Connection:
                 case WSMsgType.PONG:
                     self._session.receive_control(len(message.data))
                 case WSMsgType.CLOSE:
+                    if self._closed:
+                        self._hang_up()
+                        return True
                     await self._echo(message.data)
                     return False
                 case WSMsgType.CLOSING | WSMsgType.CLOSED:
@@ -148,21 +164,37 @@ class _Connection:
     async def _echo(self, code: int) -> None:
         """Answer the client's Close with its own code, an empty one with an empty one (S-11)."""
         await self._flush()
-        try:
-            if code:
-                await self._ws.close(code=code, drain=True)
-            else:
-                await self._send_close(b"")  # aiohttp's close() cannot send an empty Close frame
-        except ConnectionError as error:
-            log.debug("the client was gone before its Close was echoed: %s", error)
-        if self._request.transport is not None:
-            self._request.transport.close()
+        if not self._closed:
+            try:
+                await self._send_close(code)
+            except ConnectionError as error:
+                log.debug("the client was gone before its Close was echoed: %s", error)
+        self._hang_up()
 
-    async def _send_close(self, payload: bytes) -> None:
-        """And nothing after it."""
+    async def _close(self, code: int) -> None:
+        """A Close of ours; `_read` goes on until the client's. 1006: without a Close frame.
+
+        Not aiohttp's `close`: it hangs up at once while `receive` waits in another task. A browser that finds the
+        connection gone before it has answered says 1006, and the SDK `network_error` instead of the reason (S-13).
+        """
+        if code == CLOSE_LOST:
+            if self._request.transport is not None:
+                self._request.transport.abort()
+            return
+        self._closed = True
+        await self._send_close(code)
+        if self._session.hopeless:  # its Close comes behind all that it has sent
+            self._hang_up()
+        else:
+            self._give(STOP_HANDSHAKE_SECS if code == CLOSE_GOING_AWAY else CLOSE_HANDSHAKE_SECS)
+
+    async def _send_close(self, code: int) -> None:
+        """0: an empty one, which aiohttp's own `close` cannot send."""
         writer = self._ws._writer
         if writer is not None:
-            await writer.send_frame(payload, WSMsgType.CLOSE)
+            await writer.send_frame(code.to_bytes(2, "big") if code else b"", WSMsgType.CLOSE)
+
+    def _hang_up(self) -> None:
         if self._request.transport is not None:
             self._request.transport.close()
 
@@ -172,16 +204,8 @@ class _Connection:
         while outbox:
             item = outbox.popleft()
             try:
-                if isinstance(item, Close) and item.code == CLOSE_LOST:
-                    if self._request.transport is not None:
-                        self._request.transport.abort()
-                    return True
-                if isinstance(item, Close) and self._session.hopeless:
-                    # aiohttp's close() would read on until the client's Close, through all that it has sent.
-                    await self._send_close(item.code.to_bytes(2, "big"))
-                    return True
                 if isinstance(item, Close):
-                    await self._ws.close(code=item.code)
+                    await self._close(item.code)
                     return True
                 await self._ws.send_str(janus.serialise(item))
             except ConnectionError as error:

@@ -43,6 +43,13 @@ class HeldEvents:
         while self._items:
             self._pass_on(self._items.popleft())
 
+    def release_frames(self) -> None:
+        """What stands before a Close: something must come between, and behind a Close nothing does."""
+        while self._items and not isinstance(self._items[0], Close):
+            self._pass_on(self._items.popleft())
+        if not self._items:
+            self._stop()
+
     def take(self) -> list[Frame | Close]:
         """What waits, for who passes it on by another way; nothing is held any longer."""
         self._stop()

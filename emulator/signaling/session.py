@@ -192,6 +192,8 @@ class SignalingSession:
             step(request)
         except Refused as refusal:
             self._note("status_code", refusal.code, refusal.reason, refusal.rule, request)
+            # The SDK closes at once: who was put out must have heard so before (S-95).
+            self._held.release_frames()
             self._push(janus.refusal(refusal.code, refusal.reason))
             self._refused(refusal)
         except PluginError as refusal:

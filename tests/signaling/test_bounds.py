@@ -134,6 +134,24 @@ def told(room: RestRoom, rule: rules.Rule) -> list[Problem]:
     return [problem for problem in room.emulator.lobby.problems.of(account).since(0) if problem.rule is rule]
 
 
+async def test_s13_close_of_ours_leaves_the_client_time_to_answer_it() -> None:
+    """A browser that finds the connection gone before it has answered says 1006, and the SDK `network_error`."""
+    async with (
+        Emulator(Config(port=0, idle_timeout_secs=0.3)) as emulator,
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {emulator.api_key}"}) as http,
+    ):
+        room = await RestRoom.create(emulator, http)
+        url = f"{emulator.ws_url}/{room.id}/janus"
+        async with http.ws_connect(url, protocols=["janus-protocol"], autoclose=False) as ws:
+            transport = ws._response.connection.transport  # type: ignore[union-attr]  # an open connection has one
+            async with asyncio.timeout(20):
+                last = await ws.receive()
+            assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, 3999)
+            for _ in range(3):  # time enough for the server to hang up, if it did so
+                await room.get(f"rooms/{room.id}")
+            assert not transport.is_closing()  # type: ignore[union-attr]  # one of asyncio's
+
+
 async def test_s21_socket_that_is_left_open_behind_a_destroy_is_closed_like_a_silent_one() -> None:
     async with (
         Emulator(Config(port=0, idle_timeout_secs=0.3)) as emulator,

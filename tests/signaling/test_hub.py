@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -74,6 +75,21 @@ def test_what_was_held_for_a_handle_is_not_told_to_its_successor_once_more(house
     again.register()  # lists `other`
     house.loop.run(HELD_LONG_ENOUGH)
     assert again.hears_of() == {"other"}  # each repetition fails in the client
+
+
+def test_s95_who_is_put_out_right_after_coming_hears_of_it_before_any_refusal(house: House, room: str) -> None:
+    """The SDK closes on a refusal at once, and would never say why."""
+    guest = Guest(house, room, "guest")
+    guest.register()
+    guest.listen()
+    session = house.account("KEY").records.rooms[room].active_session_id
+    assert session is not None
+    house.account("KEY").kick(session, "all")  # what comes of it is held, as ever behind a join
+    guest.session.receive(json.dumps(guest.frame("keepalive")))
+    told = [item for item in guest.session.outbox if isinstance(item, dict)]
+    kinds = ["refused" if "status_code" in item else item["plugindata"]["data"].get("audiobridge") for item in told]
+    assert kinds[-1] == "refused"
+    assert "kicked" in json.dumps(told[:-1])
 
 
 def test_coming_of_a_person_is_told_before_a_list_that_has_their_stream(house: House, room: str) -> None:
