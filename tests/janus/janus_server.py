@@ -94,6 +94,13 @@ class JanusServer:
         await self._stop()
         self._folder.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """Raises RuntimeError unless it runs."""
+        if self._process is None:
+            raise RuntimeError("Janus does not run")
+        return self._process.pid
+
     def _configure(self, port: int) -> None:
         folder = Path(self._folder.name)
         source = modules()
