@@ -57,6 +57,10 @@ class Presence:
         return self._client.disconnected
 
     @property
+    def end_reason(self) -> str | None:
+        return self._thread.read(lambda: self._client.end_reason)
+
+    @property
     def participants(self) -> dict[str, roster.Participant]:
         """Everybody in the room by id, oneself included; empty after the end."""
         return self._thread.read(lambda: self._client.participants)
@@ -200,7 +204,10 @@ class Participant(Presence):
 
     publish = _blocking(RoomClient.publish)
     update_stream = _blocking(RoomClient.update_stream)
+    replace = _blocking(RoomClient.replace)
     unpublish = _blocking(RoomClient.unpublish)
+    freeze = _blocking(RoomClient.freeze)
+    thaw = _blocking(RoomClient.thaw)
     subscribe = _blocking(RoomClient.subscribe)
     update_subscription = _blocking(RoomClient.update_subscription)
     unsubscribe = _blocking(RoomClient.unsubscribe)
@@ -232,7 +239,10 @@ class AsyncParticipant(Presence):
 
     publish = _awaitable(RoomClient.publish)
     update_stream = _awaitable(RoomClient.update_stream)
+    replace = _awaitable(RoomClient.replace)
     unpublish = _awaitable(RoomClient.unpublish)
+    freeze = _awaitable(RoomClient.freeze)
+    thaw = _awaitable(RoomClient.thaw)
     subscribe = _awaitable(RoomClient.subscribe)
     update_subscription = _awaitable(RoomClient.update_subscription)
     unsubscribe = _awaitable(RoomClient.unsubscribe)

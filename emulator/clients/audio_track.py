@@ -15,7 +15,7 @@ from math import log10
 import numpy as np
 
 from emulator.clients.beat import beat_of
-from emulator.clients.sources.base import FRAME_SAMPLES, AudioSource, Samples
+from emulator.clients.sources.base import FRAME_SAMPLES, AudioSource, PreparedAudioSource, Samples
 from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusEncoder
 from emulator.media.audio.pacer import PERIOD, TickSchedule
@@ -65,6 +65,8 @@ class AudioTrack:
         if self._running or self._stopped:
             return
         self._running = True
+        if isinstance(self.source, PreparedAudioSource):
+            await self._workers.run(self.source.prepare)
         if self.source.loop is None:
             self._encode = _LiveEncoder(self.source)
         else:

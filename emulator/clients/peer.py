@@ -29,6 +29,7 @@ from emulator.media.transport.negotiation import (
     AUDIO_LEVEL,
     H264,
     MID,
+    RID,
     VIEWER_POLICY,
     VP8,
     LocalSource,
@@ -130,8 +131,8 @@ class PeerConnection:
     def _begin(self, negotiated: Negotiated) -> None:
         self._peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
 
-    def _make_sender(self, media: NegotiatedMedia, ssrc: int) -> RtpSender:
-        mid = media.extensions.get(MID)
+    def _make_sender(self, media: NegotiatedMedia, ssrc: int, rid: str | None = None) -> RtpSender:
+        named = ((media.extensions.get(MID), media.mid), (media.extensions.get(RID), rid))
         sender = RtpSender(
             send_rtp=self._peer.send_rtp,
             send_rtcp=self._peer.send_rtcp,
@@ -142,7 +143,7 @@ class PeerConnection:
             cname=self._settings.cname,
             ssrc=ssrc,
             audio_level_id=media.extensions.get(AUDIO_LEVEL),
-            extensions={} if mid is None else {mid: media.mid.encode()},
+            extensions={number: name.encode() for number, name in named if number is not None and name is not None},
         )
         self._senders.append(sender)
         return sender
@@ -217,17 +218,25 @@ class PeerConnection:
 
 
 class PublisherConnection(PeerConnection):
-    """PUB: audio and video, both `sendonly`, in one BUNDLE. `audio` and `video` are there once `accept` was called."""
+    """PUB: audio and video, both `sendonly`, in one BUNDLE. `audio` and `videos` are there once `accept` was called.
 
-    def __init__(self, name: str, settings: MediaSettings, *, codec: VideoCodec, stream_id: str) -> None:
+    `rids` are the simulcast layers that are offered, best first. `videos` has a sender for each one that was accepted,
+    or a single one if there is no simulcast, or the answer leaves it out.
+    """
+
+    def __init__(
+        self, name: str, settings: MediaSettings, *, codec: VideoCodec, stream_id: str, rids: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(name, settings)
         self.audio: RtpSender | None = None
-        self.video: RtpSender | None = None
+        self.videos: tuple[RtpSender, ...] = ()
         self._ssrcs = settings.ssrc(), settings.ssrc()
+        self._layer_ssrcs = self._ssrcs[1], *(settings.ssrc() for _ in rids[1:])
         audio, video = (self._local_source(ssrc, stream_id) for ssrc in self._ssrcs)
+        codecs = (VP8 if codec == "VP8" else H264,)
         self._offered = (
             OfferedMedia.audio("0", Direction.SENDONLY, source=audio),
-            OfferedMedia.video("1", Direction.SENDONLY, codecs=(VP8 if codec == "VP8" else H264,), source=video),
+            OfferedMedia.video("1", Direction.SENDONLY, codecs=codecs, source=video, rids=rids),
         )
 
     def offer(self) -> str:
@@ -238,7 +247,8 @@ class PublisherConnection(PeerConnection):
         negotiated = _accepted(self.name, answer, self._offered)
         audio, video = (_sending(self.name, negotiated, mid, "S-72") for mid in ("0", "1"))
         self.audio = self._make_sender(audio, self._ssrcs[0])
-        self.video = self._make_sender(video, self._ssrcs[1])
+        layers = zip(self._layer_ssrcs, video.rids or (None,), strict=False)  # without rids one is left
+        self.videos = tuple(self._make_sender(video, ssrc, rid) for ssrc, rid in layers)
         self._begin(negotiated)
 
 

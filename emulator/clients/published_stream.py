@@ -7,11 +7,16 @@ of 180 x 180 once a second, or silence (signaling.md 4.3). Switching is done at 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from emulator.clients.audio_track import AudioTrack, TimedBlock
+from emulator.clients.errors import ClientStateError
 from emulator.clients.peer import PublisherConnection
-from emulator.clients.sources.base import AudioSource, VideoCodec, VideoSource
+from emulator.clients.sources.base import AudioSource, VideoCodec, VideoFormat, VideoSource
 from emulator.clients.sources.black import BlackSource
+from emulator.clients.sources.formats import layer_formats
 from emulator.clients.sources.silence import SilenceSource
 from emulator.clients.video_track import TimedFrame, VideoTrack
 from emulator.clients.workers import Workers
@@ -50,13 +55,15 @@ class PublishedStream:
         self.video_enabled = video is not None
         self.audio_enabled = audio is not None
         self.audio_track: AudioTrack | None = None
-        self.video_track: VideoTrack | None = None
+        self.video_tracks: tuple[VideoTrack, ...] = ()
+        """One for each layer that is sent, best first."""
         self._codec = codec
         self._workers = workers
         self._switching = asyncio.Lock()
         self._closed = False
+        self._frozen = False
         self._origin = asyncio.get_running_loop().time()
-        self._picture_id = 0
+        self._layers: tuple[_Layer, ...] = ()
 
     @property
     def info(self) -> StreamInfo:
@@ -71,20 +78,48 @@ class PublishedStream:
     async def play(self) -> None:
         """Let the tracks be what the flags say. Called whenever flags have changed, and once to begin."""
         async with self._switching:
-            if not self._closed and self.connection is not None:
+            if self._plays and self.connection is not None:
                 await self._play_audio()
                 await self._play_video(self.connection)
+
+    def replace_video(self, source: VideoSource) -> None:
+        """From the next `play` on; what was negotiated stays. Raises ClientStateError for what that does not fit."""
+        form = source.format
+        if form.codec != self._codec:
+            raise ClientStateError(f"the stream {self.key!r} is sent as {self._codec}, expected a source for that")
+        if form.simulcast and not (self.video is None or self.video.format.simulcast):
+            raise ClientStateError(f"the stream {self.key!r} was published without simulcast, as its sources must be")
+        self.video = source
+
+    async def freeze(self) -> None:
+        """Send nothing any more, as a process that hangs; the connection stays, and answers, until `thaw`."""
+        self._frozen = True
+        await self._stop()
+
+    async def thaw(self) -> None:
+        """Go on as the flags say by now."""
+        self._frozen = False
+        await self.play()
 
     async def close(self) -> None:
         """Stop the tracks, end the connection. Safe to call again."""
         self._closed = True
-        # The tracks first, without waiting for a switch under way: it will find the stream closed.
-        if self.audio_track is not None:
-            self.audio_track.stop()
-        if self.video_track is not None:
-            await self.video_track.stop()
+        await self._stop()
         if self.connection is not None:
             self.connection.close()
+
+    @property
+    def _plays(self) -> bool:
+        return not self._closed and not self._frozen
+
+    async def _stop(self) -> None:
+        # Without waiting for a switch under way: it will find that nothing is to be played.
+        if self.audio_track is not None:
+            self.audio_track.stop()
+            self.audio_track = None
+        tracks, self.video_tracks = self.video_tracks, ()
+        for track in tracks:
+            await track.stop()
 
     async def _play_audio(self) -> None:
         source: AudioSource = SilenceSource()
@@ -94,41 +129,66 @@ class PublishedStream:
             return
         if self.audio_track is not None:
             self.audio_track.stop()
-        self.audio_track = AudioTrack(source, workers=self._workers)
-        self.audio_track.sinks.append(self._send_audio)
-        await self.audio_track.start()
+        track = self.audio_track = AudioTrack(source, workers=self._workers)
+        track.sinks.append(self._send_audio)
+        await track.start()
 
     async def _play_video(self, connection: PublisherConnection) -> None:
-        source: VideoSource = BlackSource.of(self._codec)
+        if not self._layers:
+            self._layers = tuple(_Layer(sender, self._codec) for sender in connection.videos)
+        sources: tuple[VideoSource, ...] = (BlackSource.of(self._codec),) * len(self._layers)
         if self.video is not None and self.video_enabled:
-            source = self.video
-        if self.video_track is not None and self.video_track.source == source:
+            sources = _sent(self.video, len(self._layers))
+        if tuple(track.source for track in self.video_tracks) == sources:
             return
-        if self.video_track is not None:
-            await self.video_track.stop()
-        if self._closed:
+        tracks, self.video_tracks = self.video_tracks, ()
+        for track in tracks:
+            await track.stop()
+        if not self._plays:
             return
-        self.video_track = track = VideoTrack(source, workers=self._workers, sink=self._send_video)
-        if connection.video is not None:
-            connection.video.on_keyframe_request = track.request_keyframe
-        track.start()
+        now = asyncio.get_running_loop().time()
+        for layer, source in zip(self._layers, sources, strict=False):
+            track = VideoTrack(source, workers=self._workers, sink=partial(layer.send, self._origin))
+            layer.sender.on_keyframe_request = track.request_keyframe
+            self.video_tracks += (track,)
+        for track in self.video_tracks:
+            track.start(now)  # pictures of all layers have the same times
 
     def _send_audio(self, block: TimedBlock) -> None:
         sender = None if self.connection is None else self.connection.audio
         if sender is not None:
             send_block(sender, block, self._origin)
 
-    def _send_video(self, frame: TimedFrame) -> None:
-        sender = None if self.connection is None else self.connection.video
-        if sender is None:
-            return
+
+class _Layer:
+    """A video sender and the number of its next picture."""
+
+    def __init__(self, sender: RtpSender, codec: VideoCodec) -> None:
+        self.sender = sender
+        self._codec = codec
+        self._picture_id = 0
+
+    def send(self, origin: float, frame: TimedFrame) -> None:
         data = frame.encoded.data
         if self._codec == "VP8":
             payloads = vp8.packetise(data, self._picture_id)
             self._picture_id += 1
         else:
             payloads = h264.packetise(data)
-        sender.send_frame(payloads, round((frame.at - self._origin) * VIDEO_RATE))
+        self.sender.send_frame(payloads, round((frame.at - origin) * VIDEO_RATE))
+
+
+def _sent(source: VideoSource, layers: int) -> tuple[VideoSource, ...]:
+    """What goes out on each layer; a source without simulcast goes out on the best one."""
+    if not source.format.simulcast or layers == 1:
+        return (source,)
+    return tuple(_resized(source, form) for _, form in layer_formats(source.format)[:layers])
+
+
+def _resized(source: Any, form: VideoFormat) -> VideoSource:
+    """A source for simulcast is a dataclass (`sources.base.VideoSource`), which its protocol cannot say."""
+    resized: VideoSource = replace(source, format=form)
+    return resized
 
 
 def send_block(sender: RtpSender, block: TimedBlock, origin: float) -> None:

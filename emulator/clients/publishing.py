@@ -11,11 +11,13 @@ from emulator.clients.peer import PublisherConnection
 from emulator.clients.published_stream import PublishedStream
 from emulator.clients.signaling import VIDEOROOM
 from emulator.clients.sources.base import AudioSource, VideoSource
+from emulator.clients.sources.formats import LAYERS, SIMULCAST_BITRATE
 from emulator.wire import display as displays
 from emulator.wire.janus import Jsep
 
 BITRATE = 500_000
-"""What the SDK asks for without simulcast (R13)."""
+"""What the SDK asks for without simulcast (R13); with it, `formats.SIMULCAST_BITRATE`."""
+RIDS = tuple(rid for rid, _, _ in LAYERS)
 
 
 class Publishing:
@@ -50,14 +52,15 @@ class Publishing:
         handle_id = await janus.attach(VIDEOROOM, name=name)
         stream_id = joined.new_stream_id()
         codec = "VP8" if video is None else video.format.codec
+        rids = RIDS if video is not None and video.format.simulcast else ()
         connection = None
         if joined.media:
-            connection = PublisherConnection(name, joined.settings, codec=codec, stream_id=stream_id)
+            connection = PublisherConnection(name, joined.settings, codec=codec, stream_id=stream_id, rids=rids)
         stream = PublishedStream(
             key, stream_id, handle_id, connection, video=video, audio=audio, codec=codec, workers=joined.workers
         )
         try:
-            await self._negotiate(stream, name)
+            await self._negotiate(stream, name, SIMULCAST_BITRATE if rids else BITRATE)
         except BaseException:
             await stream.close()
             raise
@@ -67,7 +70,7 @@ class Publishing:
             await janus.trickle_completed(handle_id, name=name)
         return stream
 
-    async def _negotiate(self, stream: PublishedStream, name: str) -> None:
+    async def _negotiate(self, stream: PublishedStream, name: str, bitrate: int) -> None:
         joined = self._joined
         answer = await joined.janus.message(
             stream.handle_id,
@@ -81,12 +84,12 @@ class Publishing:
         stream.pub_id = pub_id
         connection = stream.connection
         if connection is None:  # announced at once, with these flags: nothing is left for R14 to tell
-            await self._configure(stream, f"{name} configure", bitrate=BITRATE)
+            await self._configure(stream, f"{name} configure", bitrate=bitrate)
             return
         connection.on_connected = lambda: joined.background.spawn(self._begin(stream), f"{name} begins")
         connection.on_failed = lambda reason: joined.background.fault(f"{name}: {reason}")
         offer = Jsep("offer", connection.offer())
-        answer = await self._configure(stream, f"{name} configure with offer", offer, bitrate=BITRATE)
+        answer = await self._configure(stream, f"{name} configure with offer", offer, bitrate=bitrate)
         if answer.jsep is None:
             raise ProtocolViolation(f"{name} configure with offer", "expected the answer in the same frame (S-71)")
         connection.accept(answer.jsep.sdp)
@@ -120,6 +123,33 @@ class Publishing:
             stream.video_enabled = video
         if audio is not None:
             stream.audio_enabled = audio
+        await self._changed(stream)
+
+    async def replace(self, key: str, *, video: VideoSource | None, audio: AudioSource | None) -> None:
+        """As `updateStream` with other tracks: from now on these sources are sent, and are enabled. None leaves one.
+
+        Raises ClientError.
+        """
+        stream = self.stream(key)
+        if video is not None:
+            stream.replace_video(video)
+            stream.video_enabled = True
+        if audio is not None:
+            stream.audio, stream.audio_enabled = audio, True
+        await self._changed(stream)
+
+    async def freeze(self) -> None:
+        """All streams stop where they are; nobody is told."""
+        for stream in tuple(self.streams.values()):
+            self._joined.mix_input.remove(stream.key)
+            await stream.freeze()
+
+    async def thaw(self) -> None:
+        for stream in tuple(self.streams.values()):
+            await stream.thaw()
+            self.refresh_mix(stream)
+
+    async def _changed(self, stream: PublishedStream) -> None:
         if stream.audio_track is not None:  # else it is not connected yet, and begins with the new flags
             self.refresh_mix(stream)
             await stream.play()

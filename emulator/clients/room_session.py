@@ -30,6 +30,7 @@ from emulator.clients.events import (
     Disconnected,
     EventHistory,
     EventT,
+    ParticipantLeaving,
     StreamPublished,
     SubscriptionStarted,
     TrackCensored,
@@ -208,6 +209,23 @@ class RoomSession:
             await self._janus.abort()
         await self._release()
 
+    async def freeze(self, *, media: bool = True, signaling: bool = True) -> None:
+        """As a page that hangs: nothing is sent any more, and what comes through signaling is not looked at.
+
+        Connections stay open, and media connections answer checks. Requests wait until `thaw`. Raises ClientStateError.
+        """
+        janus = self._connected().janus
+        if media:
+            await self._require(self._publishing).freeze()
+        if signaling:
+            janus.freeze()
+
+    async def thaw(self) -> None:
+        """Go on, as if nothing had been. Raises ClientStateError."""
+        joined = self._connected()
+        joined.janus.thaw()
+        await self._require(self._publishing).thaw()
+
     async def wait_disconnected(self, timeout: float = 5.0) -> Disconnected:
         """Until the session has ended. Raises AssertionError when it has not by then."""
         return await self.wait_for(Disconnected, timeout=timeout)
@@ -367,6 +385,15 @@ class RoomSession:
     # -- the room's state -----------------------------------------------------------------------------------------
 
     @property
+    def end_reason(self) -> str | None:
+        """How it ended, as an application that listens to the SDK knows: `kicked`, or the reason of `disconnected`."""
+        if self.disconnected is None:
+            return None
+        mine = (event for event in self.events if isinstance(event, ParticipantLeaving))
+        kicked = any(event.participant_id == self.participant_id and event.reason == "kicked" for event in mine)
+        return "kicked" if kicked else self.disconnected.reason
+
+    @property
     def participants(self) -> dict[str, Participant]:
         """Everybody in the room by id, oneself included; empty after the end."""
         return dict(self._roster.participants)
@@ -421,6 +448,15 @@ class RoomSession:
     async def update_stream(self, key: str = "self", *, video: bool | None = None, audio: bool | None = None) -> None:
         """Camera and microphone on and off; None leaves it. Raises ClientError."""
         await self._require(self._publishing).update(key, video=video, audio=audio)
+
+    async def replace(self, key: str = "self", *, video: VideoSpec = None, audio: AudioSpec = None) -> None:
+        """As `updateStream` with other tracks: these are sent from now on, and are on. A kind that is None stays.
+
+        The codec stays what was negotiated. Raises ClientError.
+        """
+        publishing = self._require(self._publishing)
+        identity = Identity(self.participant_id, self.name, key, self.tone)
+        await publishing.replace(key, video=video_source(video, identity), audio=audio_source(audio, identity))
 
     async def unpublish(self, key: str = "self") -> None:
         """As `removeStream`. Raises ClientError."""

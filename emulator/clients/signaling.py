@@ -96,6 +96,16 @@ class JanusClient:
         self._reader = self._loop.create_task(self._read(), name="janus-reader")
         self._keepalive: asyncio.Task[None] | None = None
         self._finishing: asyncio.Task[None] | None = None
+        self._awake = asyncio.Event()
+        self._awake.set()
+
+    def freeze(self) -> None:
+        """Nothing is sent or looked at any more, as by a process that hangs; what is asked for waits for `thaw`."""
+        self._awake.clear()
+
+    def thaw(self) -> None:
+        """What has come meanwhile is looked at now."""
+        self._awake.set()
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -155,6 +165,7 @@ class JanusClient:
 
     async def destroy(self, code: int | None = 1000) -> None:
         """R22 and the Close in the same breath; waits for the echo. Does nothing after the end."""
+        self.thaw()
         if self.close_code is None:
             try:
                 if self.session_id is not None:
@@ -166,6 +177,7 @@ class JanusClient:
 
     async def abort(self) -> None:
         """Vanish: no `destroy`, no Close frame."""
+        self.thaw()
         await self._transport.abort()
         await self._finish()
 
@@ -180,6 +192,7 @@ class JanusClient:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     async def _send(self, frame: dict[str, Any], transaction: str | None = None) -> None:
+        await self._awake.wait()
         envelope = {"client_token": self.token, "transaction": transaction or self._transaction()}
         if self.session_id is not None:
             envelope["session_id"] = self.session_id  # type: ignore[assignment]  # the values are JSON, the keys text
@@ -222,6 +235,8 @@ class JanusClient:
         while self.close_code is None:
             due += interval
             await asyncio.sleep(due - self._loop.time())
+            if not self._awake.is_set():
+                continue
             transaction = self._transaction()
             sent = self.keepalives.sent
             sent[transaction] = self._loop.time()
@@ -240,6 +255,7 @@ class JanusClient:
         try:
             while True:
                 received = await self._transport.receive()
+                await self._awake.wait()
                 match received:
                     case Closed(code):
                         return

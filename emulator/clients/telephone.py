@@ -18,7 +18,7 @@ class Voice(PublishedStream):
 
     async def play(self) -> None:
         async with self._switching:
-            if not self._closed:
+            if self._plays:
                 await self._play_audio()
 
 
@@ -52,6 +52,18 @@ class Telephone(Publishing):
         if audio is None or audio == voice.audio_enabled:
             return
         voice.audio_enabled = audio
+        if self._joined.media:
+            self.refresh_mix(voice)
+            await voice.play()
+            self.refresh_mix(voice)
+
+    async def replace(self, key: str, *, video: VideoSource | None, audio: AudioSource | None) -> None:
+        """Raises ClientStateError."""
+        voice = self.stream(key)
+        if video is not None:
+            raise ClientStateError(AUDIO_ONLY)
+        if audio is not None:
+            voice.audio, voice.audio_enabled = audio, True
         if self._joined.media:
             self.refresh_mix(voice)
             await voice.play()

@@ -8,12 +8,10 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import Protocol
 
-import av
-
-from emulator.clients.sources.base import LoopingVideoSource, VideoSource
-from emulator.clients.video_encoder import EncodedFrame, VideoEncoder
+from emulator.clients.picture_encoders import picture_encoder
+from emulator.clients.sources.base import VideoSource
+from emulator.clients.video_encoder import EncodedFrame
 from emulator.clients.workers import Workers
 from emulator.media.audio.pacer import TickSchedule
 
@@ -51,14 +49,14 @@ class VideoTrack:
         self._started_at = 0.0
         self._schedule = TickSchedule(0.0, period=1 / source.format.fps, catch_up=1)
         self._number = 0
-        self._encoder = _encoder(source)
+        self._encoder = picture_encoder(source)
 
-    def start(self) -> None:
-        """Begin now; a second call does nothing."""
+    def start(self, at: float | None = None) -> None:
+        """Begin now; a second call does nothing. `at`: the loop's time of the first picture, if not the present one."""
         if self._running:
             return
         self._running = True
-        self._started_at = self._loop.time()
+        self._started_at = self._loop.time() if at is None else at
         self._schedule = TickSchedule(self._started_at, period=1 / self.source.format.fps, catch_up=1)
         self._tick()
 
@@ -120,82 +118,3 @@ class VideoTrack:
     def _send(self, number: int, frame: EncodedFrame) -> None:
         self.sent += 1
         self._sink(TimedFrame(number, self._started_at + number / self.source.format.fps, frame))
-
-
-class _Encoder(Protocol):
-    def ready(self, keyframe: bool) -> EncodedFrame | None:
-        """The next picture, if it has been encoded already. Called while no `encode` is under way."""
-        ...
-
-    def encode(self, number: int, keyframe: bool) -> EncodedFrame:
-        """In a worker, when none was ready."""
-        ...
-
-
-def _encoder(source: VideoSource) -> _Encoder:
-    if source.still:
-        return _StillEncoder(source)
-    return _LoopEncoder(source) if isinstance(source, LoopingVideoSource) else _LiveEncoder(source)
-
-
-class _LiveEncoder:
-    """Draws and encodes. What it needs is made in the worker, with the first picture."""
-
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
-        self._parts: tuple[Callable[[int], av.VideoFrame], VideoEncoder] | None = None
-
-    def ready(self, keyframe: bool) -> EncodedFrame | None:
-        return None
-
-    def encode(self, number: int, keyframe: bool) -> EncodedFrame:
-        if self._parts is None:
-            self._parts = self._source.painter(), VideoEncoder(self._source.format)
-        paint, encoder = self._parts
-        return encoder.encode(paint(number), keyframe=keyframe)
-
-
-class _LoopEncoder:
-    """Encodes the first round and repeats it. When a keyframe is wanted, the next round begins early."""
-
-    def __init__(self, source: LoopingVideoSource) -> None:
-        self._live = _LiveEncoder(source)
-        self._length = source.loop
-        self._frames: list[EncodedFrame] = []
-        self._position = 0
-
-    def ready(self, keyframe: bool) -> EncodedFrame | None:
-        if keyframe or self._position == self._length:
-            self._position = 0
-        if self._position == len(self._frames):
-            return None
-        self._position += 1
-        return self._frames[self._position - 1]
-
-    def encode(self, _number: int, _keyframe: bool) -> EncodedFrame:
-        # Wherever rounds began early, the encoder goes on from the last picture it made.
-        frame = self._live.encode(self._position, keyframe=self._position == 0)
-        self._frames.append(frame)
-        self._position += 1
-        return frame
-
-
-class _StillEncoder:
-    """The same keyframe again and again."""
-
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
-        self._frame: EncodedFrame | None = None
-
-    def ready(self, keyframe: bool) -> EncodedFrame | None:
-        return self._frame
-
-    def encode(self, _number: int, _keyframe: bool) -> EncodedFrame:
-        self._frame = _still_picture(self._source)
-        return self._frame
-
-
-@functools.lru_cache(maxsize=16)
-def _still_picture(source: VideoSource) -> EncodedFrame:
-    """Encoded once per process, for all participants."""
-    return VideoEncoder(source.format).encode(source.painter()(0), keyframe=True)

@@ -125,13 +125,15 @@ class Crowd:
     def reception(self) -> Reception:
         everybody = [*self.talkers, *self.watchers]
         views = [view.statistics for client in everybody for view in client.subscriptions.values()]
-        tracks = [stream.video_track for client in everybody for stream in client.published.values()]
+        tracks = [
+            track for client in everybody for stream in client.published.values() for track in stream.video_tracks
+        ]
         return Reception(
             mix_packets=sum(client.heard.packets_received for client in everybody),
             frames=sum(view.frames_received for view in views),
             decoded=sum(view.frames_decoded for view in views),
             dropped=sum(view.frames_dropped for view in views),
-            skipped_pictures=sum(track.skipped for track in tracks if track is not None),
+            skipped_pictures=sum(track.skipped for track in tracks),
             faults=tuple(f"{client.name}: {fault}" for client in everybody for fault in client.faults),
         )
 

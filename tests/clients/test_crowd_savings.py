@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import av
@@ -13,8 +13,9 @@ import pytest
 
 from emulator.clients.errors import SourceError
 from emulator.clients.sources.base import Identity, LoopingVideoSource, VideoCodec
+from emulator.clients.sources.noise import VideoNoise
 from emulator.clients.sources.registry import video_source
-from emulator.clients.sources.test_card import DEFAULT_FORMAT, LoopingCardSource, TestCardSource
+from emulator.clients.sources.test_card import DEFAULT_FORMAT, TestCardSource
 from emulator.clients.video_encoder import VideoEncoder
 from emulator.clients.video_reception import ATTENTION_SECS, MAX_KEPT, VideoReception
 from emulator.clients.video_track import TimedFrame, VideoTrack
@@ -47,40 +48,86 @@ def _numbers(codec: VideoCodec, frames: list[TimedFrame]) -> list[int | None]:
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-async def test_a_card_that_repeats_is_encoded_once_and_a_keyframe_request_begins_it_anew(
+async def test_a_card_that_repeats_is_encoded_once_and_a_keyframe_request_jumps_ahead_to_one(
     codec: VideoCodec, workers: Workers
 ) -> None:
-    source = LoopingCardSource(ALICE, replace(DEFAULT_FORMAT, fps=50, codec=codec), loop=6)
+    source = TestCardSource(ALICE, replace(DEFAULT_FORMAT, fps=30, codec=codec), loop=60)
     frames: list[TimedFrame] = []
     done = asyncio.Event()
 
     def sink(frame: TimedFrame) -> None:
         frames.append(frame)
-        if len(frames) == 4:
+        if len(frames) in (10, 75):
             track.request_keyframe()
-        if len(frames) == 20:
+        if len(frames) == 100:
             done.set()
 
     track = VideoTrack(source, workers=workers, sink=sink)
     track.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await done.wait()
     await track.stop()
     numbers = _numbers(codec, frames)
-    restart = numbers.index(0, 1)
-    assert restart in (4, 5)  # the picture after the request, unless that was with the encoder already
-    assert numbers == [*range(restart), *(number % 6 for number in range(len(frames) - restart))]
-    assert [frame.encoded.keyframe for frame in frames] == [number == 0 for number in numbers]
-    assert len({frame.encoded.data for frame in frames}) == 6
+    asked = next(index for index in (10, 11) if frames[index].encoded.keyframe)  # 11: 10 was with the encoder already
+    # The first round is encoded as it is sent, so there is a keyframe where one was wanted, and one each second.
+    assert numbers[:60] == list(range(60))
+    keys = [index for index, frame in enumerate(frames[:60]) if frame.encoded.keyframe]
+    assert keys == [0, asked, 30]
+    # Afterwards nothing is encoded any more: the next keyframe there is, is sent.
+    assert numbers[60:75] == list(range(15))
+    assert numbers[75] == 30
+    assert numbers[75:] == [number % 60 for number in range(30, 55)]
+    assert len({frame.encoded.data for frame in frames}) == 60
+
+
+async def test_equal_sources_are_encoded_once_for_all_who_play_them(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    painter = VideoNoise.painter
+
+    def counted(self: VideoNoise) -> Callable[[int], av.VideoFrame]:
+        paint = painter(self)
+
+        def count(number: int) -> av.VideoFrame:
+            drawn.append(number)
+            return paint(number)
+
+        return count
+
+    monkeypatch.setattr(VideoNoise, "painter", counted)
+    form = replace(DEFAULT_FORMAT, width=160, height=90, fps=20)
+    sent: list[list[bytes]] = [[], [], []]
+    done = [asyncio.Event() for _ in sent]
+
+    def sink(number: int, frame: TimedFrame) -> None:
+        sent[number].append(frame.encoded.data)
+        if len(sent[number]) == 45:
+            done[number].set()
+
+    tracks = [
+        VideoTrack(VideoNoise(form), workers=workers, sink=functools.partial(sink, number))
+        for number in range(len(sent))
+    ]
+    for track in tracks:
+        track.start()
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(each.wait() for each in done))
+    await asyncio.gather(*(track.stop() for track in tracks))
+    assert drawn == list(range(40))
+    assert sent[0][:45] == sent[1][:45] == sent[2][:45]
+    assert sent[0][40:45] == sent[0][:5]
 
 
 def test_loop_is_an_option_of_the_test_card() -> None:
     source = video_source({"source": "test_card", "loop": 2, "fps": 10}, ALICE)
     assert isinstance(source, LoopingVideoSource)
     assert source.loop == 20
-    assert not isinstance(video_source("test_card", ALICE), LoopingVideoSource)
-    with pytest.raises(SourceError, match="loop: expected a number from 1 to 60, got 0"):
-        video_source({"source": "test_card", "loop": 0}, ALICE)
+    live = video_source({"source": "test_card", "loop": 0}, ALICE)
+    assert isinstance(live, TestCardSource)
+    assert live.loop == 0
+    with pytest.raises(SourceError, match="loop: expected a number from 0 to 60, got -1"):
+        video_source({"source": "test_card", "loop": -1}, ALICE)
 
 
 # -- pictures decoded on demand ---------------------------------------------------------------------------------------

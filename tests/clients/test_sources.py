@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,11 +24,12 @@ from emulator.clients.sources.registry import audio_source, video_source
 from emulator.clients.sources.silence import SilenceSource
 from emulator.clients.sources.speech import SpeechSource
 from emulator.clients.sources.test_card import DEFAULT_FORMAT, TestCardSource
-from emulator.clients.sources.tone import ToneSource
+from emulator.clients.sources.tone import AMPLITUDE, ToneSource
 from emulator.clients.video_encoder import EncodedFrame, VideoEncoder
 from emulator.clients.video_track import TimedFrame, VideoTrack
 from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusDecoder
+from emulator.probes import tones
 from emulator.probes.card_reader import CardReading, read_card
 from emulator.probes.tones import tones_in
 
@@ -268,7 +271,8 @@ async def _count(blocks: list[TimedBlock], count: int) -> None:
 
 
 def test_sources_are_made_from_names_and_options() -> None:
-    assert video_source("test_card", ALICE) == TestCardSource(ALICE)
+    assert video_source("test_card", ALICE) == TestCardSource(ALICE, loop=900)
+    assert video_source({"source": "test_card", "loop": 0}, ALICE) == TestCardSource(ALICE)
     card = video_source({"source": "test_card", "size": "640x360", "fps": 30, "codec": "H264"}, ALICE)
     assert card is not None
     assert (card.format.width, card.format.height, card.format.fps, card.format.codec) == (640, 360, 30, "H264")
@@ -282,7 +286,7 @@ def test_sources_are_made_from_names_and_options() -> None:
 
 
 WRONG: list[Any] = [
-    (video_source, "tone", r"expected a video source \(test_card, black\), got 'tone'"),
+    (video_source, "tone", r"expected a video source \(test_card, .*black\), got 'tone'"),
     (audio_source, {"index": 3}, "expected an audio source .* got None"),
     (video_source, {"source": "test_card", "colour": "red"}, "'test_card' has no option 'colour'; it takes: size"),
     (video_source, {"source": "test_card", "size": "big"}, "size: expected a text like '640x360', got 'big'"),
@@ -291,6 +295,18 @@ WRONG: list[Any] = [
     (video_source, {"source": "test_card", "fps": True}, "fps: expected a number"),
     (video_source, {"source": "test_card", "codec": "AV1"}, "codec: expected 'VP8' or 'H264', got 'AV1'"),
     (audio_source, {"source": "tone", "index": 64}, "index: expected a number from 0 to 63, got 64"),
+    (audio_source, {"source": "tone", "index": 1.5}, "index: expected a whole number, got 1.5"),
+    (video_source, {"source": "test_card", "size": "100x60"}, "expected a size from 120x68 to 4096x4096, got 100x60"),
+    (video_source, {"source": "test_card", "simulcast": "yes"}, "simulcast: expected true or false"),
+    (
+        video_source,
+        {"source": "test_card", "simulcast": True},
+        "expected a size from 480x272, in multiples of 8, got 320x180",
+    ),
+    (video_source, "file", "video source 'file' needs the option 'path'"),
+    (video_source, {"source": "file", "path": "nowhere.mp4"}, "path: nowhere.mp4 is no file"),
+    (video_source, {"source": "file", "path": __file__}, "test_sources.py: Invalid data found"),
+    (audio_source, {"source": "file", "path": __file__}, "test_sources.py: Invalid data found"),
     (audio_source, {"source": "silence", "index": 1}, "'silence' has no option 'index'"),
     (audio_source, {"source": "speech", "talk": 0}, "talk: expected a number"),
 ]
@@ -300,6 +316,16 @@ WRONG: list[Any] = [
 def test_a_wrong_spec_is_refused_with_what_was_expected(make: Any, spec: Any, text: str) -> None:
     with pytest.raises(SourceError, match=text):
         make(spec, ALICE)
+
+
+def test_the_amplitude_of_tones_is_that_of_the_probes() -> None:
+    assert AMPLITUDE == tones.AMPLITUDE
+
+
+def test_scenarios_are_read_without_a_codec_in_memory() -> None:
+    code = "import sys, emulator.scenario.loader; print(sorted({'av', 'numpy', 'PIL', 'aiortc'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_a_source_of_ones_own_needs_only_the_methods() -> None:

@@ -1,20 +1,21 @@
 """What a media source is, and whom it speaks for.
 
 A source is content, nothing more: it can say what picture or sound number n is. Timers, encoders and packets are the
-tracks' business (`video_track.py`, `audio_track.py`), so a new source is one small file and one line in the registry.
+tracks' business (`video_track.py`, `audio_track.py`), so a new source is one small file (README.md beside this one).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
-import av
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # scenarios are read, and checked, without a codec in memory
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
 
-Samples = NDArray[np.int16]
+Samples: TypeAlias = "NDArray[np.int16]"
 VideoCodec = Literal["VP8", "H264"]
 
 SAMPLE_RATE = 48_000
@@ -34,18 +35,26 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """`fps` frames per second, `bitrate` in bit/s. Width and height are even."""
+    """`fps` frames per second, `bitrate` in bit/s. Width and height are even.
+
+    `simulcast`: it is sent three times at once, at the whole, half and a quarter of its size.
+    """
 
     width: int
     height: int
     fps: float
     bitrate: int
     codec: VideoCodec = "VP8"
+    simulcast: bool = False
 
 
 @runtime_checkable
 class VideoSource(Protocol):
-    """Pictures by number. `painter` is called once per published track. A still source is hashable."""
+    """Pictures by number. `painter` is called once per published track.
+
+    A still source and one that loops are hashable: equal ones are encoded once, for everybody. One that is sent as
+    simulcast is a dataclass, since its layers are made by replacing its format.
+    """
 
     def __hash__(self) -> int: ...
 
@@ -68,7 +77,7 @@ class LoopingVideoSource(VideoSource, Protocol):
 
     @property
     def loop(self) -> int:
-        """After how many pictures; the first of them is a keyframe."""
+        """After how many pictures; 0: they do not. The first of them is a keyframe."""
         ...
 
 
@@ -85,4 +94,13 @@ class AudioSource(Protocol):
 
     def block(self, number: int) -> Samples:
         """Block n, int16 of shape (960,)."""
+        ...
+
+
+@runtime_checkable
+class PreparedAudioSource(AudioSource, Protocol):
+    """One that has work to do before its first block, such as reading a file."""
+
+    def prepare(self) -> None:
+        """Called in a worker thread before any `block`; whatever it raises ends the track before it begins."""
         ...

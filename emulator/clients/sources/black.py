@@ -1,15 +1,18 @@
-"""The SDK's fallback for a missing camera: a black canvas of 180 x 180 at one frame per second (signaling.md 4.3)."""
+"""`black`: the SDK's fallback for a missing camera, a black canvas of 180 x 180 at one frame per second (4.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import av
-import numpy as np
+from emulator.clients.sources.base import Identity, VideoCodec, VideoFormat
+from emulator.clients.sources.formats import CODEC
+from emulator.clients.sources.registry import video
 
-from emulator.clients.sources.base import VideoCodec, VideoFormat
+if TYPE_CHECKING:
+    import av
 
 BLACK_FORMAT = VideoFormat(width=180, height=180, fps=1, bitrate=50_000)
 _BLACK_LUMA, _GREY_CHROMA = 16, 128
@@ -25,6 +28,9 @@ class BlackSource:
         return cls(replace(BLACK_FORMAT, codec=codec))
 
     def painter(self) -> Callable[[int], av.VideoFrame]:
+        import av
+        import numpy as np
+
         width, height = self.format.width, self.format.height
         planes = np.full((height * 3 // 2, width), _BLACK_LUMA, np.uint8)
         planes[height:] = _GREY_CHROMA
@@ -36,3 +42,8 @@ class BlackSource:
             return frame
 
         return paint
+
+
+@video("black", {"codec": CODEC})
+def make(_identity: Identity, *, codec: VideoCodec = "VP8") -> BlackSource:
+    return BlackSource.of(codec)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any, Generic
 
+import emulator.clients.sources  # noqa: F401 - importing the package fills the registry
+from emulator.clients.errors import SourceError
+from emulator.clients.sources import options
+from emulator.clients.sources.base import Identity
+from emulator.clients.sources.registry import AUDIO_SOURCES, VIDEO_SOURCES, SourceKind, SourceT
+from emulator.probes.errors import ProbeError
 from emulator.scenario.cast import MediaSpec, StreamSpec
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import STREAM_KEY
@@ -13,14 +21,17 @@ from emulator.scenario.reading.shapes import (
     Choice,
     Duration,
     Field,
+    Flag,
     Integer,
     JsonSchema,
     MapOf,
     Number,
     Record,
     Shape,
+    Text,
 )
 
+_SOMEBODY = Identity("00000000-0000-4000-8000-000000000000", "somebody", "self", 0)
 RESERVED_KEY = "audiobridge"
 """The SDK keeps this stream key for its mixer leg (signaling.md, vocabulary)."""
 
@@ -60,54 +71,98 @@ class _Bitrate:
         return {"anyOf": [{"type": "string", "pattern": "^[0-9.]+[kM]?$"}, {"type": "number"}]}
 
 
-_CODEC = Choice("a video codec", ("VP8", "H264"))
-_LOUDNESS = Number(0, 1)
+class _Path:
+    """A file beside the scenario or below it: who runs somebody else's scenario opens nothing else."""
 
-VIDEO: Mapping[str, Mapping[str, Shape[object]]] = {
-    "test_card": {"size": _Size(), "fps": Integer(1, 60), "bitrate": _Bitrate(), "codec": _CODEC},
-    "black": {"codec": _CODEC},
-}
-AUDIO: Mapping[str, Mapping[str, Shape[object]]] = {
-    "tone": {"amplitude": _LOUDNESS},
-    "speech": {"talk": Duration(positive=True), "pause": Duration(), "amplitude": _LOUDNESS},
-    "silence": {},
-}
+    _text = Text("the path of a file", longest=500)
+
+    def read(self, node: Node, issues: Issues) -> str:
+        given = PurePath(self._text.read(node, issues).text)
+        if given.is_absolute() or ".." in given.parts:
+            raise issues.misread(node.mark, f"expected a file beside the scenario or below it, got {describe(node)}")
+        path = Path(issues.name).parent / given
+        if not path.is_file():
+            raise issues.misread(node.mark, f"there is no file {path}")
+        return str(path)
+
+    def json_schema(self) -> JsonSchema:
+        return self._text.json_schema()
 
 
-class Media:
+def _shape(option: options.Option) -> Shape[Any]:
+    """How an option of a source is written in YAML."""
+    match option:
+        case options.Seconds(low=low):
+            return Duration(positive=low > 0)
+        case options.Bitrate():
+            return _Bitrate()
+        case options.Number(low=low, high=high):
+            return Number(low, high)
+        case options.Whole(low=low, high=high):
+            return Integer(low, high)
+        case options.Size():
+            return _Size()
+        case options.Flag():
+            return Flag()
+        case options.Words(what=what, words=words):
+            return Choice(what, words)
+        case options.File():
+            return _Path()
+    raise TypeError(f"the grammar has no shape for options like {option!r}")
+
+
+class Media(Generic[SourceT]):
     """`true` (the first source), `false`, a source's name, or `{source: ..., options}`."""
 
-    def __init__(self, what: str, sources: Mapping[str, Mapping[str, Shape[object]]]) -> None:
+    def __init__(self, what: str, sources: Mapping[str, SourceKind[SourceT]]) -> None:
         self._what = what
+        self._sources: Mapping[str, SourceKind[SourceT]] = sources
         self._name = Choice(f"{what} source", tuple(sources))
-        self._records = {name: self._record(name, options) for name, options in sources.items()}
+        self._records: dict[str, Record[MediaSpec]] = {name: self._record(kind) for name, kind in sources.items()}
         self._default = next(iter(sources))
 
-    def _record(self, name: str, options: Mapping[str, Shape[object]]) -> Record[MediaSpec]:
-        def build(mark: Mark, source: str = name, **given: object) -> MediaSpec:
+    def _record(self, kind: SourceKind[SourceT]) -> Record[MediaSpec]:
+        def build(mark: Mark, source: str = kind.word, **given: object) -> MediaSpec:
             return MediaSpec(source, given)
 
         # The own name again under `source`, so that a published schema can tell the sources apart.
-        fields = {"source": Field(Choice(f"{self._what} source", (name,)))}
-        fields |= {option: Field(shape) for option, shape in options.items()}
-        return Record(f"the {self._what} source {name}", fields, build)
+        fields = {"source": Field(Choice(f"{self._what} source", (kind.word,)))}
+        fields |= {name: Field(_shape(option), name in kind.required) for name, option in kind.options.items()}
+        return Record(f"the {self._what} source {kind.word}", fields, build)
 
     def read(self, node: Node, issues: Issues) -> MediaSpec | None:
         if isinstance(node, Scalar):
             if isinstance(node.value, bool):
                 return MediaSpec(self._default) if node.value else None
             if isinstance(node.value, str):
-                return MediaSpec(self._name.read(node, issues))
+                name = self._name.read(node, issues)
+                if self._sources[name].required:
+                    needed = self._sources[name].required[0]
+                    raise issues.misread(node.mark, f'"{name}" needs a {needed}: {{source: {name}, {needed}: ...}}')
+                return MediaSpec(name)
         if not isinstance(node, MappingNode):
             expected = f"expected {self._what} (true, false, a source, or a mapping with a source)"
             raise issues.misread(node.mark, f"{expected}, got {describe(node)}")
         named = next((value for key, value in node.entries if key.text == "source"), None)
         source = self._default if named is None else self._name.read(named, issues)
-        return self._records[source].read(node, issues)
+        spec = self._records[source].read(node, issues)
+        self._check(node.mark, spec, issues)
+        return spec
+
+    def _check(self, mark: Mark, spec: MediaSpec, issues: Issues) -> None:
+        """Whether the source can be made of these options, which only together may be wrong."""
+        kind = self._sources[spec.source]
+        given = {name: kind.options[name].read(name, value) for name, value in spec.options.items()}
+        try:
+            kind.build(_SOMEBODY, **given)
+        except (SourceError, ProbeError) as error:
+            raise issues.misread(mark, str(error)) from None
 
     def json_schema(self) -> JsonSchema:
-        records = [record.json_schema() for record in self._records.values()]
-        return {"anyOf": [{"type": "boolean"}, self._name.json_schema(), *records]}
+        bare = Choice(self._what, tuple(name for name, kind in self._sources.items() if not kind.required))
+        return {
+            "anyOf": [{"type": "boolean"}, bare.json_schema(), *(each.json_schema() for each in self._records.values())]
+        }
 
 
 class _Stream:
@@ -115,7 +170,7 @@ class _Stream:
 
     _record: Record[dict[str, MediaSpec | None]] = Record(
         "a stream",
-        {"video": Field(Media("video", VIDEO)), "audio": Field(Media("audio", AUDIO))},
+        {"video": Field(Media("video", VIDEO_SOURCES)), "audio": Field(Media("audio", AUDIO_SOURCES))},
         lambda mark, **given: given,
     )
 

@@ -29,6 +29,10 @@ class Issues:
         self._found: list[Issue] = []
 
     @property
+    def name(self) -> str:
+        return self._name
+
+    @property
     def found(self) -> bool:
         return bool(self._found)
 
