@@ -17,6 +17,7 @@ from emulator.admin.clock import ClockRoutes
 from emulator.admin.events import EventRoutes
 from emulator.admin.faults import FaultRoutes
 from emulator.admin.guard import Guard, new_token
+from emulator.admin.impairments import ImpairmentRoutes
 from emulator.admin.problems import ProblemRoutes
 from emulator.admin.routes import Admin
 from emulator.admin.sink import SinkRoutes
@@ -35,6 +36,7 @@ from emulator.events import StoreError
 from emulator.faults import Catalogue, FaultBook
 from emulator.listening import StartError, bind
 from emulator.media.audio.activity import TalkSettings
+from emulator.media.impairments import ImpairmentBook
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
@@ -79,6 +81,7 @@ class Emulator:
         self.accounts: Accounts
         self.lobby: Lobby
         self._conferences: Conferences | None = None
+        self._impairments: ImpairmentBook | None = None
         self._ready = False
         self._runner: web.AppRunner | None = None
         self._listening: list[socket.socket] = []
@@ -143,6 +146,8 @@ class Emulator:
         if account is None:
             return
         self.faults.forget(account.id)
+        if self._impairments is not None:
+            self._impairments.forget(account.id)
         for session in tuple(account.records.sessions.values()):
             if session.active:
                 account.end_session(session.id, reason="Account forgotten")
@@ -205,7 +210,10 @@ class Emulator:
         rng = random.Random(secrets.randbits(128))
         mint = TokenMint(self._token_key)
         talk = TalkSettings(self.config.talk_threshold_dbfs, self.config.talk_attack_secs, self.config.talk_hold_secs)
-        conferences = self._conferences = Conferences(self._media, loop=loop, rng=rng, talk=talk)
+        impairments = self._impairments = ImpairmentBook(loop)
+        conferences = self._conferences = Conferences(
+            self._media, loop=loop, rng=rng, talk=talk, impairments=impairments
+        )
 
         def watch(account: Account) -> None:
             # Subscribers hear of an event in this order: media has changed before anybody is told of it.
@@ -255,9 +263,16 @@ class Emulator:
             ready=lambda: self._ready,
             guard=Guard(self._names(), token=self.admin_token),
             parts=[
-                StateRoutes(access, on_reset=[lambda account: self.faults.forget(account.id)]),
+                StateRoutes(
+                    access,
+                    on_reset=[
+                        lambda account: self.faults.forget(account.id),
+                        lambda account: impairments.forget(account.id),
+                    ],
+                ),
                 ClockRoutes(access),
                 FaultRoutes(access, self.faults),
+                ImpairmentRoutes(access, impairments),
                 self._events,
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
@@ -323,6 +338,9 @@ class Emulator:
         for sock in self._listening:
             sock.close()
         self._listening = []
+        if self._impairments is not None:
+            self._impairments.close()
+            self._impairments = None
         if self._conferences is not None:
             self._conferences.close()
             self._conferences = None

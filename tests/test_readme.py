@@ -104,6 +104,13 @@ async def test_snippet_faults(emulator: Emulator) -> None:
     assert '"matched": 2, "fired": 1' in output
 
 
+async def test_snippet_impairments(emulator: Emulator) -> None:
+    code = BY_NAME["impairments"].code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert output.count('"id": "loss-1"') == 2
+    assert "errors" not in output
+
+
 async def test_snippet_keeping_state(tmp_path: Path) -> None:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

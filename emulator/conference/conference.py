@@ -22,6 +22,7 @@ from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.errors import NegotiationError
+from emulator.media.transport.line import Line
 from emulator.media.transport.negotiation import (
     H264,
     MIX_POLICY,
@@ -69,7 +70,9 @@ class Conference:
         loop: asyncio.AbstractEventLoop,
         rng: random.Random,
         talk: TalkSettings | None = None,
+        line_of: Callable[[str], Line | None] = lambda participant_id: None,
     ) -> None:
+        """`line_of` gives what a new connection of a participant goes through (emulator/media/impairments)."""
         # NumPy is a quarter of the emulator's start, and nobody needs it before the first session (see `serve`).
         from emulator.conference.mix import Mix
 
@@ -83,6 +86,24 @@ class Conference:
         talk = talk or TalkSettings()
         self._mix = Mix(loop, self._leg_talks, talk=talk)
         self._talkers: Talkers[int] = Talkers.by(talk)
+        self._line_of = line_of
+
+    def _new_peer(self, participant_id: str) -> Peer:
+        """A connection for this participant, over the network that they have at present."""
+        peer = self._socket.create_peer(PeerRole.SERVER)
+        peer.through(self._line_of(participant_id))
+        return peer
+
+    def set_line(self, participant_id: str, line: Line | None) -> None:
+        """This participant's network has changed (impairments); None: nothing is wrong with it."""
+        legs: list[PublisherLeg | SubscriberLeg | MixerLeg] = [
+            *self._publishers.values(),
+            *self._subscribers.values(),
+            *self._mixers.values(),
+        ]
+        for leg in legs:
+            if leg.participant_id == participant_id:
+                leg.peer.through(line)
 
     # -- publishers -----------------------------------------------------------------------------------------------
 
@@ -93,7 +114,7 @@ class Conference:
 
         `bitrate` in bit/s caps what the publisher is allowed to send (REMB). Raises SdpError, NegotiationError.
         """
-        peer = self._socket.create_peer(PeerRole.SERVER)
+        peer = self._new_peer(participant_id)
         try:
             answer, negotiated = make_answer(offer, peer.local, PUBLISHER_POLICY)
         except Exception:
@@ -142,7 +163,7 @@ class Conference:
         publisher = next((leg for leg in self._publishers.values() if leg.stream_id == stream_id), None)
         if publisher is None or publisher.peer.state is not PeerState.CONNECTED:
             raise UnknownFeed(f"No such feed: the stream {stream_id} has no connection.")
-        peer = self._socket.create_peer(PeerRole.SERVER)
+        peer = self._new_peer(participant_id)
         # The publisher's own variant of H.264 is what arrives; any other profile in the offer would be a lie.
         codec = H264 if codec_name(publisher.negotiated, "video") == "h264" else VP8
         offered: tuple[OfferedMedia, ...] = (
@@ -204,7 +225,7 @@ class Conference:
         if previous is not None:
             self._close_mixer(handle_id, previous)
         ssrc = self._rng.randrange(1, 2**32)
-        peer = self._socket.create_peer(PeerRole.SERVER)
+        peer = self._new_peer(participant_id)
         try:
             mid = _audio_mid(offer)
             source = LocalSource(ssrc, cname="mix", stream_id="mix", track_id="mix-audio")

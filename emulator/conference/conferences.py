@@ -10,6 +10,8 @@ from emulator.conference.conference import Conference
 from emulator.conference.text_leg import TextLeg
 from emulator.events import Record
 from emulator.media.audio.activity import TalkSettings
+from emulator.media.impairments import ImpairmentBook
+from emulator.media.transport.line import Line
 from emulator.media.transport.parameters import DataLimits
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms import happenings as h
@@ -29,7 +31,10 @@ class Conferences:
         loop: asyncio.AbstractEventLoop,
         rng: random.Random,
         talk: TalkSettings | None = None,
+        impairments: ImpairmentBook | None = None,
     ) -> None:
+        self._impairments = impairments or ImpairmentBook(loop)
+        self._impairments.on_line = self._set_line
         self._socket = socket
         self._loop = loop
         self._rng = rng
@@ -43,7 +48,14 @@ class Conferences:
         key = (account.id, session_id)
         conference = self._by_session.get(key)
         if conference is None:
-            conference = Conference(account, socket=self._socket, loop=self._loop, rng=self._rng, talk=self._talk)
+            conference = Conference(
+                account,
+                socket=self._socket,
+                loop=self._loop,
+                rng=self._rng,
+                talk=self._talk,
+                line_of=partial(self._impairments.line, account.id),
+            )
             self._by_session[key] = conference
             if self._timer is None:
                 self._tick()
@@ -54,6 +66,11 @@ class Conferences:
         leg = TextLeg(self._socket, limits=limits or DataLimits(), forget=self._texts.discard)
         self._texts.add(leg)
         return leg
+
+    def _set_line(self, account_id: str, participant_id: str, line: Line | None) -> None:
+        for (owner_id, _), conference in self._by_session.items():
+            if owner_id == account_id:
+                conference.set_line(participant_id, line)
 
     def watch(self, account: Account) -> None:
         """Follow this account's events from now on."""

@@ -14,6 +14,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from emulator.wire.sdp import Candidate, Setup
@@ -22,6 +23,7 @@ from .dtls import Certificate, DtlsConnection, SrtpKeys
 from .errors import TransportStateError
 from .ice import IceAgent, IceCredentials, LiteAgent
 from .ice_full import FullAgent
+from .line import Line, is_media
 from .parameters import (
     Address,
     DtlsRole,
@@ -119,6 +121,13 @@ class Peer:
         self.on_rtcp: Callable[[bytes], None] = _ignore_packet
         self.on_data: Callable[[bytes], None] = _ignore_packet
 
+        # What the socket calls, and how it is called. Attributes, so that a line can be put between (see `through`)
+        # at no cost for those who have none.
+        self.receive_stun: Callable[[StunMessage, Address], None] = self._receive_stun
+        self.receive_dtls: Callable[[bytes, Address], None] = self._receive_dtls
+        self.receive_media: Callable[[bytes], None] = self._receive_media
+        self._send: Callable[[bytes, Address], bool] = socket.send
+
         self._socket = socket
         self._certificate = certificate
         self._scheduler = scheduler
@@ -201,7 +210,7 @@ class Peer:
         srtp, address = self._srtp, self._address
         if srtp is not None and address is not None:
             protected = srtp.protect_rtp(packet)
-            if protected is not None and self._socket.send(protected, address):
+            if protected is not None and self._send(protected, address):
                 self.stats.rtp_sent += 1
                 self.stats.rtp_bytes_sent += len(packet)
                 return True
@@ -213,7 +222,7 @@ class Peer:
         srtp, address = self._srtp, self._address
         if srtp is not None and address is not None:
             protected = srtp.protect_rtcp(packet)
-            if protected is not None and self._socket.send(protected, address):
+            if protected is not None and self._send(protected, address):
                 self.stats.rtcp_sent += 1
                 return True
         self.stats.unsendable += 1
@@ -229,6 +238,36 @@ class Peer:
         self.stats.unsendable += 1
         return False
 
+    def through(self, line: Line | None) -> None:
+        """Let all datagrams pass through this line from now on, both ways; None: straight from and to the socket."""
+        self._send = self._socket.send
+        self.receive_stun = self._receive_stun
+        self.receive_dtls = self._receive_dtls
+        self.receive_media = self._receive_media
+        if line is None:
+            return
+        send = self._socket.send
+
+        def deliver(receive: Callable[..., None], *what: object) -> None:
+            if self.state not in (PeerState.CLOSED, PeerState.FAILED):  # it may have been long on its way
+                receive(*what)
+
+        def send_through(datagram: bytes, address: Address) -> bool:
+            line.down(len(datagram), is_media(datagram), lambda: send(datagram, address))
+            return True
+
+        def stun_through(message: StunMessage, source: Address) -> None:
+            line.up(message.size, False, partial(deliver, self._receive_stun, message, source))
+
+        def dtls_through(datagram: bytes, source: Address) -> None:
+            line.up(len(datagram), False, partial(deliver, self._receive_dtls, datagram, source))
+
+        def media_through(packet: bytes) -> None:
+            line.up(len(packet), True, partial(deliver, self._receive_media, packet))
+
+        self._send = send_through
+        self.receive_stun, self.receive_dtls, self.receive_media = stun_through, dtls_through, media_through
+
     def close(self) -> None:
         """Ends the connection with a DTLS close_notify. Does not call `on_closed`. Safe to call again."""
         if self.state in (PeerState.CLOSED, PeerState.FAILED):
@@ -237,11 +276,11 @@ class Peer:
 
     # -- what the socket calls ---------------------------------------------------------------------------
 
-    def receive_stun(self, message: StunMessage, source: Address) -> None:
+    def _receive_stun(self, message: StunMessage, source: Address) -> None:
         """A STUN message for this peer: a request with its ufrag, or a response from one of its addresses."""
         self._ice.receive(message, source)
 
-    def receive_dtls(self, datagram: bytes, source: Address) -> None:
+    def _receive_dtls(self, datagram: bytes, source: Address) -> None:
         """A datagram of DTLS records from one of this peer's addresses."""
         self._ice.heard(source)
         if self._dtls is not None:
@@ -251,7 +290,7 @@ class Peer:
                 self.stats.early_dtls_dropped += 1
             self._early_dtls.append(datagram)
 
-    def receive_media(self, packet: bytes) -> None:
+    def _receive_media(self, packet: bytes) -> None:
         """An SRTP or SRTCP packet from one of this peer's addresses; told apart as RFC 5761 section 4 says."""
         srtp = self._srtp
         if srtp is None:
@@ -273,7 +312,7 @@ class Peer:
 
     def send_stun(self, datagram: bytes, address: Address) -> None:
         """Sends a STUN message. A full socket drops it; checks are repeated anyway."""
-        self._socket.send(datagram, address)
+        self._send(datagram, address)
 
     def address_learned(self, address: Address) -> None:
         """The agent expects or has validated packets from this address."""
@@ -317,7 +356,7 @@ class Peer:
             self._dtls.receive(self._early_dtls.popleft())
 
     def _send_dtls(self, datagram: bytes) -> bool:
-        return self._address is not None and self._socket.send(datagram, self._address)
+        return self._address is not None and self._send(datagram, self._address)
 
     def _dtls_established(self, keys: SrtpKeys) -> None:
         self._srtp = SrtpSession(keys)

@@ -62,6 +62,11 @@ class StunMessage:
     _raw: bytes = field(default=b"", compare=False, repr=False)
     _integrity_at: int | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the datagram it was parsed from; 0 for one that was made here."""
+        return len(self._raw)
+
     @classmethod
     def parse(cls, data: bytes) -> StunMessage:
         """Checks structure and, if there is one, the FINGERPRINT. Raises `StunError`, and nothing else."""
