@@ -10,6 +10,16 @@ import pytest
 from emulator.clients.room_client import RoomClient
 from emulator.config import Config
 from emulator.server import Emulator
+from tests.contract import exercised
+from tests.contract.exercised import pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]  # hooks: pytest finds them here
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    exercised.pytest_configure(config)
+    if config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workeroutput"):
+        config.pluginmanager.register(exercised.Collector())
 
 
 @pytest.fixture
