@@ -24,16 +24,18 @@ from emulator.admin.sink import SinkRoutes
 from emulator.admin.sinks import Sinks
 from emulator.admin.state import StateRoutes
 from emulator.admin.webhooks import WebhookRoutes
+from emulator.admin.wire import WireRoutes
 from emulator.api.downloads import Downloads
 from emulator.api.faults import REST, FaultLayer
 from emulator.api.http_log import HttpLog
 from emulator.api.rate_limit import RateLimit
+from emulator.api.recorder import Recorder
 from emulator.api.routes import RestApi
-from emulator.clock import TravellingClock
+from emulator.clock import RealClock, TravellingClock
 from emulator.conference.conferences import Conferences
 from emulator.config import DEFAULT_KEY, Config, ConfigError
 from emulator.events import StoreError
-from emulator.faults import Catalogue, FaultBook
+from emulator.faults import Catalogue, Facts, FaultBook, Rule
 from emulator.listening import StartError, bind
 from emulator.media.audio.activity import TalkSettings
 from emulator.media.impairments import ImpairmentBook
@@ -51,6 +53,7 @@ from emulator.webhooks.faults import WEBHOOKS
 from emulator.webhooks.service import Webhooks
 from emulator.webhooks.settings import WebhookSettings
 from emulator.webhooks.signing import WebhookSigner
+from emulator.wirelog import WireLogs
 
 if TYPE_CHECKING:
     from emulator.store.directory import DataDir
@@ -76,6 +79,8 @@ class Emulator:
         self.webhook_signer = WebhookSigner(self.config.webhook_signing_key())
         self._token_key = self.config.token_key()
         self.faults = FaultBook(Catalogue([REST, SIGNALING, WEBHOOKS]))
+        self.wire = WireLogs(RealClock())
+        self.faults.on_fired = self._note_fault
         self.port = 0
         self.udp_port = 0
         self.accounts: Accounts
@@ -158,6 +163,11 @@ class Emulator:
             self._events.forget(account)
         if self._webhooks is not None:
             self._webhooks.forget(account)
+        self.wire.forget(account)
+
+    def _note_fault(self, account_id: str, rule: Rule, facts: Facts) -> None:
+        about = {name: fact for name, fact in facts.items() if isinstance(fact, str)}
+        self.wire.by_id(account_id).mishap(rule.id, rule.surface, rule.kind.word, about)
 
     # -- starting and stopping ------------------------------------------------------------------------------------
 
@@ -217,6 +227,7 @@ class Emulator:
 
         def watch(account: Account) -> None:
             # Subscribers hear of an event in this order: media has changed before anybody is told of it.
+            self.wire.watch(account)
             conferences.watch(account)
             self.lobby.watch(account)
             webhooks.watch(account)
@@ -231,6 +242,7 @@ class Emulator:
             scheduler=loop,
             rng=rng,
             faults=self.faults,
+            wire=self.wire,
             max_frame_bytes=config.max_frame_bytes,
         )
         secret = self._directory.secret("download-secret") if self._directory else secrets.token_bytes(32)
@@ -245,6 +257,7 @@ class Emulator:
                 allow_remote=config.allow_remote_webhooks,
             ),
             faults=self.faults,
+            wire=self.wire,
         )
         api = RestApi(
             self.accounts,
@@ -254,6 +267,7 @@ class Emulator:
             lenient=config.lenient,
             rate_limit=RateLimit(*config.rate_limit) if config.rate_limit else None,
             faults=FaultLayer(self.faults),
+            wire=self.wire,
         )
         self._gateway = Gateway(self.lobby)
         access = AccountAccess(self.accounts)
@@ -276,8 +290,10 @@ class Emulator:
                 self._events,
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
+                WireRoutes(access, self.wire),
                 SinkRoutes(self._sinks, self.webhook_signer.verifier),
             ],
+            recorder=Recorder(self.wire, "admin"),
         )
         app = web.Application(middlewares=[admin.middleware, api.error_middleware])
         admin.add_routes(app)
@@ -314,6 +330,7 @@ class Emulator:
     def _sweep(self) -> None:
         self.lobby.sweep(self.config.idle_timeout_secs)
         self.accounts.write_pending()
+        self.wire.settle()
         interval = min(1.0, self.config.idle_timeout_secs / 4)
         self._sweeper = asyncio.get_running_loop().call_later(interval, self._sweep)
 

@@ -6,6 +6,7 @@ from aiohttp import hdrs, web
 
 from emulator.api.auth import Access
 from emulator.api.errors import Unauthenticated
+from emulator.api.recorder import ACCOUNT
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 
@@ -23,6 +24,7 @@ class AccountAccess:
         if hdrs.AUTHORIZATION not in request.headers:
             raise Unauthenticated(HOW)
         try:
-            return self._access.by_key(request)
+            account = request[ACCOUNT] = self._access.by_key(request)
         except Unauthenticated:
             raise Unauthenticated(f"The key or its scheme is not accepted. {HOW}") from None
+        return account

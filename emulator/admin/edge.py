@@ -11,6 +11,7 @@ from emulator.admin.guard import TOKEN_HEADER, TOKEN_PARAMETER, Guard
 from emulator.api.downloads import PATH as DOWNLOADS
 from emulator.api.edge import answered, preflight
 from emulator.api.errors import ApiError, answer_error
+from emulator.api.recorder import ACCOUNT, Recorder
 from emulator.clock import ClockError
 from emulator.events import HorizonError
 from emulator.wire import rest
@@ -21,6 +22,7 @@ VERSION_HEADER = "x-emulator-api-version"
 PREFIX = "/_emulator"
 STREAM_HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("stream_headers", dict)
 """The headers of every admin answer, for handlers that send theirs themselves."""
+_READING = (hdrs.METH_GET, hdrs.METH_HEAD)
 
 
 def is_admin_path(path: str) -> bool:
@@ -31,11 +33,14 @@ def is_admin_path(path: str) -> bool:
 class AdminEdge:
     """A middleware of the root application: it also sees paths and methods that match nothing.
 
-    `open_to_all`: (method, path template) of what needs no token.
+    `open_to_all`: (method, path template) of what needs no token. `recorder` notes what changes an account.
     """
 
-    def __init__(self, guard: Guard, open_to_all: Collection[tuple[str, str]]) -> None:
+    def __init__(
+        self, guard: Guard, open_to_all: Collection[tuple[str, str]], recorder: Recorder | None = None
+    ) -> None:
         self._guard = guard
+        self._recorder = recorder
         self._open_to_all = open_to_all
 
     @web.middleware
@@ -70,7 +75,13 @@ class AdminEdge:
         if request.method == hdrs.METH_OPTIONS:
             return preflight(request, TOKEN_HEADER)
         request[STREAM_HEADERS] = self._headers(request)
-        return await answered(request, translated)
+        if self._recorder is None or request.method in _READING:
+            return await answered(request, translated)
+        began = self._recorder.time()
+        response = await answered(request, translated)
+        if ACCOUNT in request:
+            self._recorder.note(request, response, began)
+        return response
 
     def _is_open(self, request: web.Request) -> bool:
         resource = request.match_info.route.resource

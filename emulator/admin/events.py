@@ -13,6 +13,7 @@ from emulator.admin.access import AccountAccess
 from emulator.admin.edge import STREAM_HEADERS
 from emulator.admin.event_stream import KEEP_ALIVE_SECS, CutOff, EventStream
 from emulator.admin.operation import JSON, Answer, Operation, Parameter, list_schema, object_schema
+from emulator.admin.whole import whole
 from emulator.api.errors import ApiError, BadQuery
 from emulator.events import EventLog, Record
 from emulator.rooms.account import Account
@@ -145,7 +146,7 @@ def _abort(request: web.Request) -> None:
 
 
 def _list(request: web.Request, events: EventLog, since: int, wanted: Callable[[Record], bool]) -> web.Response:
-    limit = _whole(request, "limit", request.query.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT)
+    limit = whole("limit", request.query.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT)
     found = list(islice(filter(wanted, events.since(since)), limit + 1))
     more = len(found) > limit
     del found[limit:]
@@ -164,7 +165,7 @@ def _since(request: web.Request, events: EventLog) -> int:
         return events.first_number - 1
     if text == "now":
         return events.last_number
-    return _whole(request, "since", text, 0, 10**15)
+    return whole("since", text, 0, 10**15)
 
 
 def _resumed(request: web.Request, events: EventLog) -> int:
@@ -172,7 +173,7 @@ def _resumed(request: web.Request, events: EventLog) -> int:
     text = request.headers.get(LAST_EVENT_ID)
     if text is None:
         return _since(request, events)
-    number = _whole(request, LAST_EVENT_ID, text, 0, 10**15)
+    number = whole(LAST_EVENT_ID, text, 0, 10**15)
     # Numbers that the log has not reached are of an emulator that ran before.
     return number if number <= events.last_number else events.first_number - 1
 
@@ -186,9 +187,3 @@ def _wanted(request: web.Request) -> Callable[[Record], bool]:
             "type", f"No event has the type {unknown[0][:80]!r}; there are {', '.join(sorted(EVENT_TYPES))}."
         )
     return (lambda record: record.event.type in types) if types else (lambda record: True)
-
-
-def _whole(request: web.Request, name: str, text: str, low: int, high: int) -> int:
-    if len(text) <= 16 and text.isascii() and text.isdigit() and low <= int(text) <= high:
-        return int(text)
-    raise BadQuery(name, f"{name} must be an integer from {low} to {high}, got {text[:80]!r}.")

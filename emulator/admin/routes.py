@@ -11,12 +11,14 @@ from emulator.admin.about import About
 from emulator.admin.edge import AdminEdge
 from emulator.admin.guard import Guard
 from emulator.admin.operation import Operation, Part
+from emulator.api.recorder import Recorder
 
 
 class Admin:
     """Everything under /_emulator/, and the two health probes.
 
-    `ready` says whether everything answers yet; `parts` bring the operations. Put `middleware` on the root application.
+    `ready` says whether everything answers yet; `parts` bring the operations. `recorder` notes what
+    changes an account. Put `middleware` on the root application.
     """
 
     def __init__(
@@ -26,10 +28,11 @@ class Admin:
         ready: Callable[[], bool],
         guard: Guard,
         parts: Sequence[Part] = (),
+        recorder: Recorder | None = None,
     ) -> None:
         self._about = About(info=info, ready=ready, listed=self.operations)
         self._operations = tuple(operation for part in (self._about, *parts) for operation in part.operations())
-        self._edge = AdminEdge(guard, {(o.method, o.path) for o in self._operations if o.open})
+        self._edge = AdminEdge(guard, {(o.method, o.path) for o in self._operations if o.open}, recorder)
 
     def operations(self) -> Sequence[Operation]:
         return self._operations

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from emulator.api.errors import ApiError, NotStored, answer_error, from_domain
+from emulator.api.recorder import Recorder
 from emulator.events import StoreError
 from emulator.rooms.errors import DomainError
 from emulator.wire import rest
@@ -39,16 +40,27 @@ def is_rest_path(path: str) -> bool:
 
 
 class Edge:
-    """`new_request_id` makes the ids of requests that bring none."""
+    """`new_request_id` makes the ids of requests that bring none; `recorder` notes every call."""
 
-    def __init__(self, new_request_id: Callable[[], str]) -> None:
+    def __init__(self, new_request_id: Callable[[], str], recorder: Recorder | None = None) -> None:
         self._new_request_id = new_request_id
+        self._recorder = recorder
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_rest_path(request.path):
             return await handler(request)
-        response = preflight(request) if request.method == hdrs.METH_OPTIONS else await answered(request, handler)
+        recorder = self._recorder
+        if request.method == hdrs.METH_OPTIONS:
+            response: web.StreamResponse = preflight(request)
+        elif recorder is None:
+            response = await answered(request, handler)
+        else:
+            began, given = recorder.time(), None
+            try:
+                response = given = await answered(request, handler)
+            finally:  # also one that is cancelled, or redirects
+                recorder.note(request, given, began)
         if not response.prepared:  # a stream has sent its headers already
             self._add_headers(request, response)
         return response

@@ -18,12 +18,14 @@ from emulator.api.edge import RATE_HEADERS, Edge
 from emulator.api.errors import RateLimited
 from emulator.api.faults import FaultLayer
 from emulator.api.rate_limit import RateLimit, RateLimiter
+from emulator.api.recorder import ACCOUNT, Recorder
 from emulator.api.recordings import Recordings
 from emulator.api.tokens import Tokens
 from emulator.clock import monotonic
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.tokens import TokenMint
+from emulator.wirelog import WireLogs
 
 PREFIXES = ("/v2", "")
 """Official SDKs are given a base URL with or without the version (R-1)."""
@@ -47,7 +49,7 @@ class RestApi:
     `downloads` makes the URLs of media files, and answers them. `lenient` takes page values out of range as the
     defaults (R-44) and compositions without a session (R-97), as the SDKs' own tests want it (R-117; their third wish,
     literal refresh tokens, a state document fulfils). `rate_limit` is off unless given (R-24).
-    `faults` go wrong on purpose, after authentication and rate limit.
+    `faults` go wrong on purpose, after authentication and rate limit. Every call is noted in `wire`.
     Put `error_middleware` on the root application: it also sees paths and methods that match nothing here.
     """
 
@@ -63,6 +65,7 @@ class RestApi:
         faults: FaultLayer | None = None,
         monotonic: Callable[[], float] = monotonic,
         new_request_id: Callable[[], str] | None = None,
+        wire: WireLogs | None = None,
     ) -> None:
         self._access = Access(accounts, require_key_for_actions=require_key_for_actions)
         self._tokens = Tokens(accounts, mint)
@@ -72,7 +75,7 @@ class RestApi:
         self._lenient = lenient
         self._limiter = RateLimiter(rate_limit, monotonic) if rate_limit else None
         self._faults = faults
-        self._edge = Edge(new_request_id or _request_ids())
+        self._edge = Edge(new_request_id or _request_ids(), Recorder(wire, "rest") if wire else None)
 
     @property
     def error_middleware(self) -> Middleware:
@@ -129,6 +132,7 @@ class RestApi:
         return handle
 
     async def _run(self, operation: Operation, request: web.Request, account: Account) -> web.StreamResponse:
+        request[ACCOUNT] = account
         self._charge(request, account)
 
         async def operate(request: web.Request) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from emulator.api.errors import BadBody, BodyTooLarge, MalformedJson, UnreadableBody
+from emulator.api.recorder import BODY
 from emulator.wire import rest
 
 MAX_BODY_BYTES = 256 * 1024
@@ -76,7 +77,8 @@ async def _read_raw(request: web.Request, limit: int) -> bytes:
         raise UnreadableBody(f"The request body can not be read: {error}") from error
     except ConnectionResetError as error:  # nobody will read the answer, but it is no failure of ours
         raise UnreadableBody("The connection was lost before the body was complete.") from error
-    return bytes(chunks)
+    request[BODY] = body = bytes(chunks)
+    return body
 
 
 def _refuse_constant(name: str) -> NoReturn:

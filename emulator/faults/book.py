@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from emulator.faults.catalogue import Catalogue, Draft
@@ -12,6 +12,14 @@ from emulator.faults.surface import Facts, FaultT, Surface
 
 MAX_RULES = 100
 """Of one account: each is asked at each request, delivery and frame."""
+
+
+OnFired = Callable[[str, Rule, Facts], None]
+"""(account id, the rule, what was known of that to which it happens)."""
+
+
+def _tell_nobody(_account_id: str, _rule: Rule, _facts: Facts) -> None:
+    """Nobody wants to know."""
 
 
 class Faults:
@@ -37,6 +45,10 @@ class Faults:
             raise TooManyFaults(MAX_RULES)
         places = [below(pointer, index) for index in range(len(documents))]
         return self._admit([(at, self._catalogue.read(it, at)) for at, it in zip(places, documents, strict=True)])
+
+    def rule(self, rule_id: str) -> Rule:
+        """Raises KeyError."""
+        return self._rules[rule_id]
 
     def remove(self, rule_id: str) -> Rule:
         """Raises UnknownFault."""
@@ -99,6 +111,8 @@ class FaultBook:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self.on_fired: OnFired = _tell_nobody
+        """Called for each fault at the moment it happens."""
         self._faults: dict[str, Faults] = {}
 
     def of(self, account_id: str) -> Faults:
@@ -112,7 +126,12 @@ class FaultBook:
     def draw(self, account_id: str, surface: Surface[FaultT], facts: Facts) -> list[Fired[FaultT]]:
         """As `Faults.draw`; asking makes nothing."""
         faults = self._faults.get(account_id)
-        return [] if faults is None else faults.draw(surface, facts)
+        if faults is None:
+            return []
+        happening = faults.draw(surface, facts)
+        for fired in happening:
+            self.on_fired(account_id, faults.rule(fired.rule_id), facts)
+        return happening
 
     def forget(self, account_id: str) -> None:
         """The account is reset, or gone."""

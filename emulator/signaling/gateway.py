@@ -26,6 +26,8 @@ STOP_HANDSHAKE_SECS = 0.5
 TURN_SECS = 0.001
 """How long one connection's frames are dealt with before it is the others' turn."""
 CLOSE_GOING_AWAY = 1001
+CLOSE_EMPTY = 1005
+"""Stands for a Close frame without a code (RFC 6455, 7.4.1)."""
 
 
 class Gateway:
@@ -134,6 +136,7 @@ class _Connection:
                 case WSMsgType.PONG:
                     self._session.receive_control(len(message.data))
                 case WSMsgType.CLOSE:
+                    self._session.tap.closed("in", message.data or CLOSE_EMPTY)
                     if self._closed:
                         self._hang_up()
                         return True
@@ -141,7 +144,10 @@ class _Connection:
                     return False
                 case WSMsgType.CLOSING | WSMsgType.CLOSED:
                     # CLOSED also stands for a connection that broke: then no close code was ever seen.
-                    return self._ws.close_code in (None, 1006)
+                    broke = self._ws.close_code in (None, CLOSE_LOST)
+                    if broke and not self._closed:
+                        self._session.tap.closed("in", CLOSE_LOST)
+                    return broke
                 case WSMsgType.ERROR:
                     if getattr(message.data, "code", None) == WSCloseCode.MESSAGE_TOO_BIG:
                         self._session.too_big(f"Its frame goes on and on: {message.data}.")
@@ -177,6 +183,7 @@ class _Connection:
         Not aiohttp's `close`: it hangs up at once while `receive` waits in another task. A browser that finds the
         connection gone before it has answered says 1006, and the SDK `network_error` instead of the reason (S-13).
         """
+        self._session.tap.closed("out", code or CLOSE_EMPTY)
         if code == CLOSE_LOST:
             if self._request.transport is not None:
                 self._request.transport.abort()
@@ -207,7 +214,9 @@ class _Connection:
                 if isinstance(item, Close):
                     await self._close(item.code)
                     return True
-                await self._ws.send_str(janus.serialise(item))
+                text = janus.serialise(item)
+                self._session.tap.said(text)
+                await self._ws.send_str(text)
             except ConnectionError as error:
                 log.debug("room %s: the client is gone: %s", self._session.room_id, error)
                 return True

@@ -28,6 +28,7 @@ from emulator.signaling.textroom import TextRoom
 from emulator.signaling.videoroom import VideoRoom
 from emulator.wire import janus
 from emulator.wire.janus import ErrorCode
+from emulator.wirelog import WireLogs
 
 PLUGINS: dict[str, Callable[[SignalingSession, int, Conferences], Plugin]] = {
     AudioBridge.name: AudioBridge,
@@ -50,6 +51,7 @@ class Lobby:
         scheduler: Scheduler,
         rng: random.Random,
         faults: FaultBook | None = None,
+        wire: WireLogs | None = None,
         max_frame_bytes: int = janus.MAX_FRAME_BYTES,
     ) -> None:
         self.accounts = accounts
@@ -57,6 +59,7 @@ class Lobby:
         self.ids = Ids(rng)
         self.max_frame_bytes = max_frame_bytes
         self.problems = Problems(RealClock())
+        self.wire = wire or WireLogs(RealClock())
         self.faults = faults or FaultBook(Catalogue([SIGNALING]))
         self.sessions: set[SignalingSession] = set()
         self._mint = mint

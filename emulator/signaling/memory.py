@@ -49,7 +49,10 @@ class MemoryConnection:
             if outbox:
                 item = outbox.popleft()
                 if not isinstance(item, Close):
-                    return janus.serialise(item)
+                    text = janus.serialise(item)
+                    self._session.tap.said(text)
+                    return text
+                self._session.tap.closed("out", item.code or CODE_EMPTY)
                 self._end(item.code, lost=item.code == CODE_LOST)
             if self._closed is not None:
                 return self._closed
@@ -58,10 +61,15 @@ class MemoryConnection:
 
     def close(self, code: int | None) -> None:
         """The client's Close frame; its echo comes behind what is in the outbox. Without effect after the end."""
-        self._end(CODE_EMPTY if code is None else code, lost=False)
+        code = CODE_EMPTY if code is None else code
+        if self._closed is None:
+            self._session.tap.closed("in", code)
+        self._end(code, lost=False)
 
     def cut(self) -> None:
         """The connection breaks: no Close frame, and nothing more comes. Without effect after the end."""
+        if self._closed is None:
+            self._session.tap.closed("in", CODE_LOST)
         self._end(CODE_LOST, lost=True)
 
     def _end(self, code: int, *, lost: bool) -> None:

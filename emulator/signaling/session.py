@@ -27,8 +27,10 @@ from emulator.signaling.pace import Pace
 from emulator.signaling.problems import Form, Problems
 from emulator.signaling.rules import Rule
 from emulator.signaling.surroundings import Close, Plugin, Scheduler, Timer
+from emulator.signaling.tap import Tap
 from emulator.wire import janus
 from emulator.wire.janus import ErrorCode, Frame, Request
+from emulator.wirelog import WireLogs
 
 log = logging.getLogger("emulator.signaling")
 
@@ -60,6 +62,9 @@ class Door(Protocol):
 
     @property
     def faults(self) -> FaultBook: ...
+
+    @property
+    def wire(self) -> WireLogs: ...
 
     def owner(self, room_id: str) -> Account | None: ...
 
@@ -120,11 +125,25 @@ class SignalingSession:
         self._faults = FaultLayer(lobby.faults, self, scheduler)
         self._pace = Pace(scheduler.time) if media else None
         self._most = lobby.max_frame_bytes if media else MAX_INSIDE_FRAME_BYTES
+        self.tap = Tap(lobby.wire, self)
 
     # -- frames in ------------------------------------------------------------------------------------------------
 
     def receive(self, text: str) -> None:
         """One text frame. Every frame with a transaction gets exactly one reply (S-109)."""
+        known = self._named is not None
+        if known:
+            self.tap.heard(text)
+        self._receive(text)
+        if not known:  # now its token has said whose it is, if it has one
+            self.tap.heard(text)
+
+    @property
+    def named(self) -> Account | None:
+        """Whose connection this is, as far as anything tells."""
+        return self.account or self._named
+
+    def _receive(self, text: str) -> None:
         if self.over:
             if self._destroyed:
                 self._too_late(text)

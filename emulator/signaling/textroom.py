@@ -135,11 +135,15 @@ class TextRoom:
 
     def _heard(self, message: str | bytes) -> None:
         if self._talk is not None and not self._session.expelled:
+            self._session.tap.heard(message, channel="data")
             self._talk.receive(message)
 
     def _send(self, text: str) -> bool:
         if self._session.media:
-            return self._leg is not None and self._leg.send(text)
+            reached = self._leg is not None and self._leg.send(text)
+            if reached:
+                self._session.tap.said(text, channel="data")
+            return reached
         self._session.notify(self._handle_id, self.name, wire.parse(text))
         return True
 

@@ -16,6 +16,7 @@ from emulator.webhooks.sending import Sending
 from emulator.webhooks.settings import WebhookSettings
 from emulator.webhooks.signing import WebhookSigner
 from emulator.webhooks.target import Step
+from emulator.wirelog import WireLogs
 
 
 class Verdict(Enum):
@@ -27,7 +28,9 @@ class Verdict(Enum):
 
 
 class Messenger:
-    """`decoy` signs where a fault wants a wrong signature; `wall` is the real time."""
+    """`decoy` signs where a fault wants a wrong signature; `wall` is the real time. Each attempt is noted in
+    `wire`.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Messenger:
         settings: WebhookSettings,
         faults: FaultBook | None,
         wall: Callable[[], datetime],
+        wire: WireLogs | None = None,
     ) -> None:
         self._poster = poster
         self._signer = signer
@@ -45,6 +49,7 @@ class Messenger:
         self._settings = settings
         self._faults = faults
         self._wall = wall
+        self._wire = wire
 
     def prepare(self, account: Account, delivery: Delivery, step: Step) -> Sending:
         """What goes wrong with the next attempt is drawn once."""
@@ -68,17 +73,31 @@ class Messenger:
             await account.clock.sleep(sending.delay_secs)
         number = delivery.next_attempt()
         started_at = iso_microseconds(account.now())
-        if sending.lost:
-            outcome = Outcome(0.0, error="lost on the way (a fault)")
-            self._note(delivery, number, step.url, started_at, outcome, sending)
-            return Verdict.FAILED
         body = delivery.envelope.body(attempt=number, delivered_to=step.url)
+
+        def note(outcome: Outcome) -> None:
+            attempt = Attempt(
+                number,
+                step.url,
+                started_at,
+                outcome.duration_ms,
+                outcome.status,
+                outcome.error,
+                outcome.answer,
+                tuple(sending.faults),
+            )
+            delivery.attempts.append(attempt)
+            self._tell(account, delivery, attempt, body)
+
+        if sending.lost:
+            note(Outcome(0.0, error="lost on the way (a fault)"))
+            return Verdict.FAILED
         timeout = delivery.target.timeout(self._settings)
         verdict = Verdict.FAILED
         for _ in range(sending.copies):
             with account.clock.busy(timeout):  # `advance` waits for the answer, no longer than this attempt does
                 outcome = await self._poster.post(step.url, body, self._sign(account, body, sending), timeout=timeout)
-            self._note(delivery, number, step.url, started_at, outcome, sending)
+            note(outcome)
             if outcome.refused:
                 return Verdict.REFUSED
             if outcome.success:
@@ -91,18 +110,18 @@ class Messenger:
         signer = self._decoy if sending.signature_spoilt else self._signer
         return signer.headers(body, int(now.timestamp()) + sending.timestamp_shift_secs)
 
-    def _note(
-        self, delivery: Delivery, number: int, url: str, started_at: str, outcome: Outcome, sending: Sending
-    ) -> None:
-        delivery.attempts.append(
-            Attempt(
-                number,
-                url,
-                started_at,
-                outcome.duration_ms,
-                outcome.status,
-                outcome.error,
-                outcome.answer,
-                tuple(sending.faults),
+    def _tell(self, account: Account, delivery: Delivery, attempt: Attempt, body: bytes) -> None:
+        if self._wire is not None:
+            self._wire.of(account).webhook(
+                webhook_id=delivery.id,
+                event_type=delivery.event_type,
+                room_id=delivery.room_id,
+                url=attempt.url,
+                attempt=attempt.number,
+                status=attempt.status,
+                error=attempt.error,
+                duration_ms=attempt.duration_ms,
+                body=body,
+                answer=attempt.answer,
+                faults=attempt.faults,
             )
-        )

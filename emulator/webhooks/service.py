@@ -17,6 +17,7 @@ from emulator.webhooks.narrator import DownloadUrl
 from emulator.webhooks.poster import Poster
 from emulator.webhooks.settings import WebhookSettings
 from emulator.webhooks.signing import WebhookSigner
+from emulator.wirelog import WireLogs
 
 
 class Webhooks:
@@ -27,6 +28,7 @@ class Webhooks:
     faults         what goes wrong on purpose; None: nothing
     wall           the real time, for `telnyx-timestamp`; None: the machine's
     monotonic      real seconds, for durations
+    wire           where each attempt is noted; None: nowhere
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Webhooks:
         faults: FaultBook | None = None,
         wall: Callable[[], datetime] | None = None,
         monotonic: Callable[[], float] = monotonic,
+        wire: WireLogs | None = None,
     ) -> None:
         self.settings = settings or WebhookSettings()
         self._download_url = download_url
@@ -49,6 +52,7 @@ class Webhooks:
             settings=self.settings,
             faults=faults,
             wall=wall or RealClock().now,
+            wire=wire,
         )
         self._accounts: dict[str, AccountWebhooks] = {}
         self._ending: set[asyncio.Task[None]] = set()

@@ -13,13 +13,11 @@ from aiohttp.typedefs import Handler
 from emulator.api.edge import answered
 from emulator.api.faults.base import REST, Exchange, Proceed, RestFault
 from emulator.api.faults.operations import OPERATIONS
+from emulator.api.recorder import FAULT_HEADER
 from emulator.faults import Facts, FaultBook, Fired
 from emulator.rooms.account import Account
 
 log = logging.getLogger("emulator.api.faults")
-
-FAULT_HEADER = "x-emulator-fault"
-"""On each answer that a fault had to do with: the ids of the rules, so that nobody hunts what was made on purpose."""
 
 _VERSION = "/v2"
 
