@@ -16,7 +16,9 @@ from emulator.conference.legs import (
     codec_name,
     make_sender,
     mid_extensions,
+    offered_video,
     payload_formats,
+    simulcast,
 )
 from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.rtp.forwarding import Feed, Subscription
@@ -24,11 +26,9 @@ from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.errors import NegotiationError
 from emulator.media.transport.line import Line
 from emulator.media.transport.negotiation import (
-    H264,
     MIX_POLICY,
     OPUS,
     PUBLISHER_POLICY,
-    VP8,
     LocalSource,
     Negotiated,
 )
@@ -53,6 +53,8 @@ class Published:
     answer: str
     audio_codec: str | None
     video_codec: str | None
+    layers: int
+    """Of a simulcast; 1 for a single encoding."""
 
 
 class UnknownFeed(NegotiationError):
@@ -127,6 +129,7 @@ class Conference:
             formats=payload_formats(negotiated),
             bitrate=bitrate,
             audio_level_id=audio_level_id(negotiated),
+            simulcast=simulcast(negotiated),
         )
         participant = self._account.participant(participant_id)
         feed.audio_gate_open = not participant.muted
@@ -140,7 +143,9 @@ class Conference:
             participant_id, participant.connection, stream_id, peer, feed, negotiated
         )
         peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
-        return Published(answer, codec_name(negotiated, "audio"), codec_name(negotiated, "video"))
+        return Published(
+            answer, codec_name(negotiated, "audio"), codec_name(negotiated, "video"), len(feed.video.layers)
+        )
 
     def set_bitrate(self, stream_id: str, bitrate: int) -> None:
         for leg in self._publishers.values():
@@ -155,38 +160,55 @@ class Conference:
 
     # -- subscribers ----------------------------------------------------------------------------------------------
 
-    def open_subscriber(self, handle_id: int, participant_id: str, stream_id: str, *, audio: bool, video: bool) -> str:
+    def open_subscriber(
+        self,
+        handle_id: int,
+        participant_id: str,
+        stream_id: str,
+        *,
+        audio: bool,
+        video: bool,
+        layer: int | None = None,
+        on_layer: Callable[[int], object] | None = None,
+    ) -> str:
         """The offer for a new subscription: one audio and one video m-line, whatever is relayed (S-82, S-83).
 
-        `participant_id` is who watches. Raises UnknownFeed.
+        `participant_id` is who watches, `layer` the best one of a simulcast that is wanted, 0 being the smallest.
+        `on_layer` is told which one is sent, whenever that changes. Raises UnknownFeed.
         """
         publisher = next((leg for leg in self._publishers.values() if leg.stream_id == stream_id), None)
         if publisher is None or publisher.peer.state is not PeerState.CONNECTED:
             raise UnknownFeed(f"No such feed: the stream {stream_id} has no connection.")
         peer = self._new_peer(participant_id)
-        # The publisher's own variant of H.264 is what arrives; any other profile in the offer would be a lie.
-        codec = H264 if codec_name(publisher.negotiated, "video") == "h264" else VP8
+        codecs = offered_video(publisher.negotiated)
         offered: tuple[OfferedMedia, ...] = (
             OfferedMedia.audio("0", Direction.SENDONLY),
-            OfferedMedia.video("1", Direction.SENDONLY, codecs=(codec,)),
+            OfferedMedia.video("1", Direction.SENDONLY, codecs=codecs),
         )
         subscription = Subscription(
             publisher.feed,
             send_rtp=peer.send_rtp,
             send_rtcp=peer.send_rtcp,
-            payload_types={"audio": OPUS.payload_type, "video": codec.payload_type},
+            payload_types={"audio": OPUS.payload_type, "video": codecs[0].payload_type},
             cname=stream_id,
             random=self._rng,
             audio=audio,
             video=video,
+            layer=layer,
             mids=mid_extensions(offered),
         )
+        if on_layer is not None:
+            subscription.on_layer = on_layer
         ssrcs = {"audio": subscription.audio_ssrc, "video": subscription.video_ssrc}
         offered = tuple(
             replace(
                 media,
                 source=LocalSource(
-                    ssrcs[media.kind], cname=stream_id, stream_id=stream_id, track_id=f"{stream_id}-{media.kind}"
+                    ssrcs[media.kind],
+                    cname=stream_id,
+                    stream_id=stream_id,
+                    track_id=f"{stream_id}-{media.kind}",
+                    rtx_ssrc=subscription.repair_ssrc if media.kind == "video" else None,
                 ),
             )
             for media in offered
@@ -206,6 +228,9 @@ class Conference:
         leg.peer.on_connected = lambda: leg.feed.add(leg.subscription)
         leg.peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
         accepted = {media.kind for media in negotiated.media if media.accepted}
+        repair = next((codec for media in negotiated.of_kind("video") for codec in media.codecs[1:]), None)
+        if repair is not None:
+            leg.subscription.repair_with(repair.payload_type)
         if "audio" not in accepted:
             leg.subscription.set_relay(audio=False)
         if "video" not in accepted:
@@ -216,6 +241,12 @@ class Conference:
         leg = self._subscribers.get(handle_id)
         if leg is not None:
             leg.subscription.set_relay(audio=audio, video=video)
+
+    def set_layer(self, handle_id: int, layer: int) -> None:
+        """The best layer of a simulcast that this subscriber wants from now on, 0 being the smallest."""
+        leg = self._subscribers.get(handle_id)
+        if leg is not None:
+            leg.subscription.set_layer(layer)
 
     # -- the mixed audio ------------------------------------------------------------------------------------------
 

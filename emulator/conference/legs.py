@@ -10,11 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulator.media.rtp.formats import Kind, PayloadFormat
-from emulator.media.rtp.forwarding import Feed, Subscription
+from emulator.media.rtp.forwarding import Feed, Simulcast, Subscription
 from emulator.media.rtp.sender import RtpSender
-from emulator.media.transport.negotiation import AUDIO_LEVEL, MID, Negotiated, NegotiatedMedia
+from emulator.media.transport.negotiation import (
+    AUDIO_LEVEL,
+    MID,
+    REPAIRED_RID,
+    RID,
+    VP8,
+    Negotiated,
+    NegotiatedMedia,
+    h264_of,
+    rtx_for,
+)
 from emulator.media.transport.offer import OfferedMedia
 from emulator.media.transport.peer import Peer
+from emulator.wire.sdp import Codec
 
 
 def payload_formats(negotiated: Negotiated) -> dict[int, PayloadFormat]:
@@ -38,10 +49,28 @@ def audio_level_id(negotiated: Negotiated) -> int | None:
     return None
 
 
+def simulcast(negotiated: Negotiated) -> Simulcast | None:
+    """The layers of the publisher's video, None if there is a single encoding."""
+    for media in negotiated.of_kind("video"):
+        if media.rids:
+            return Simulcast(media.rids, media.extensions[RID], media.extensions.get(REPAIRED_RID))
+    return None
+
+
 def codec_name(negotiated: Negotiated, kind: str) -> str | None:
     for media in negotiated.of_kind(kind):
         return media.codec.name.lower()
     return None
+
+
+def offered_video(negotiated: Negotiated) -> tuple[Codec, ...]:
+    """The publisher's codec as a subscriber is offered it, with our payload types, and its retransmission format.
+
+    The publisher's own variant of H.264 is what arrives; any other profile in the offer would be a lie.
+    """
+    sent = next((media.codec for media in negotiated.of_kind("video")), VP8)
+    codec = h264_of(sent) if sent.name.lower() == "h264" else VP8
+    return codec, rtx_for(codec, codec.payload_type + 1)
 
 
 @dataclass(slots=True)

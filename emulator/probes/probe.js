@@ -1,6 +1,7 @@
 /**
- * RoomsProbe: reads test cards and tones in a browser (or, for raw luma and PCM, in Node).
+ * RoomsProbe: reads and draws test cards, and reads tones, in a browser (or, for raw luma and PCM, in Node).
  *
+ *   RoomsProbe.drawCard(canvas, {participantId, key, frame})
  *   RoomsProbe.readCard(videoOrCanvas, {keys, crop})   -> {participantId, key, frame} | null
  *   RoomsProbe.watchCard(video, {ms, keys, crop})      -> Promise<{participantId, key, first, last, readings, frames, all}>
  *   RoomsProbe.tonesIn(mediaStream, {ms, candidates})  -> Promise<{index: dBFS}>
@@ -117,6 +118,42 @@
       key: resolveKey((bytes[17] << 8) | bytes[18], keys),
       frame,
     };
+  }
+
+  /** The 24 bytes a card shows, as encode_card() of card_format.py makes them. */
+  function encodeCard({ participantId, key, frame }) {
+    const id = String(participantId).replaceAll('-', '');
+    if (!/^[0-9a-f]{32}$/i.test(id)) throw new RangeError(`a card's participantId is a UUID, got ${participantId}`);
+    const number = frame % (1 << 24);
+    const gray = number ^ (number >> 1);
+    const hash = crc16(new TextEncoder().encode(key));
+    const body = [CARD_VERSION, ...id.match(/../g).map((digits) => parseInt(digits, 16))];
+    body.push(hash >> 8, hash & 0xff, gray >> 16, (gray >> 8) & 0xff, gray & 0xff);
+    const crc = crc16(body);
+    return [...body, crc >> 8, crc & 0xff];
+  }
+
+  /**
+   * Draw the cells of a card onto a canvas, over its lower part and the black around them; the rest stays as it is.
+   * For pages whose own camera is to be recognised. 120 x 68 pixels are the least.
+   */
+  function drawCard(canvas, { participantId, key = 'self', frame }) {
+    const context = canvas.getContext('2d');
+    const { width, height } = canvas;
+    const x = (unit) => Math.round((unit * width) / UNITS_WIDE);
+    const y = (unit) => Math.round((unit * height) / UNITS_HIGH);
+    const bytes = encodeCard({ participantId, key, frame });
+    context.fillStyle = '#000';
+    context.fillRect(0, y(GRID_TOP - 1), width, height);
+    context.fillStyle = '#fff';
+    for (let row = 0; row < ROWS; row++) {
+      for (let column = 0; column < COLUMNS; column++) {
+        const place = row * COLUMNS + column;
+        if (!((bytes[place >> 3] >> (7 - (place & 7))) & 1)) continue;
+        const [left, top] = [x(GRID_LEFT + column), y(GRID_TOP + row)];
+        context.fillRect(left, top, x(GRID_LEFT + column + 1) - left, y(GRID_TOP + row + 1) - top);
+      }
+    }
   }
 
   function checkCrop(crop, width, height) {
@@ -472,7 +509,7 @@
     }
   }
 
-  const RoomsProbe = { readCard, watchCard, readLuma, tonesIn, listen, detectTones, chord };
+  const RoomsProbe = { drawCard, readCard, watchCard, readLuma, tonesIn, listen, detectTones, chord };
   if (typeof module === 'object' && module.exports) module.exports = RoomsProbe;
   else root.RoomsProbe = RoomsProbe;
 })(typeof self === 'undefined' ? this : self);

@@ -69,6 +69,7 @@ class FeedEntry:
     audio_moderated: bool = False
     audio_codec: str | None = None
     video_codec: str | None = None
+    simulcast: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """A publisher entry as stock Janus lists it (signaling.md 5.1)."""
@@ -77,6 +78,8 @@ class FeedEntry:
             entry["audio_codec"] = self.audio_codec
         if self.video_codec is not None:
             entry["video_codec"] = self.video_codec
+        if self.simulcast:
+            entry["simulcast"] = True
         if self.audio_moderated:  # the SDK counts a strict true only; S-66: exactly while moderated
             entry["audio_moderated"] = True
         return entry

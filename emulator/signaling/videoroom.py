@@ -8,6 +8,7 @@ from typing import Any
 from emulator.conference.conference import Conference
 from emulator.conference.conferences import Conferences
 from emulator.media.transport.errors import MediaError
+from emulator.media.transport.negotiation import MAX_LAYERS
 from emulator.rooms.account import Account
 from emulator.rooms.errors import DomainError, NotFound
 from emulator.signaling import rules
@@ -214,6 +215,7 @@ class VideoRoom:
             self._withdraw(account, feed)
             raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rules.OFFER) from error
         feed.audio_codec, feed.video_codec = published.audio_codec, published.video_codec
+        feed.simulcast = published.layers > 1
         return Jsep("answer", published.answer)
 
     def _offer_stream(self, feed: FeedEntry, display_text: str) -> None:
@@ -259,6 +261,7 @@ class VideoRoom:
         if not isinstance(number, int) or isinstance(number, bool):
             reason = "videoroom: 'feed' must be the integer id of a publisher."
             raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
+        layer = self._layer(body)
         viewer = self._session.participant_id
         if viewer is None:
             raise PluginError(ERROR_JOIN_FIRST, "Join the audiobridge register handle first.", rules.REGISTER_FIRST)
@@ -267,7 +270,9 @@ class VideoRoom:
         if feed is None or not feed.announced:
             raise PluginError(ERROR_NO_SUCH_FEED, f"No such feed ({number}).", rules.NO_FEED)
         audio, video = (boolean(body, kind, default=True) for kind in ("audio", "video"))
-        jsep = Jsep("offer", self._subscribe(viewer, feed, audio=audio, video=video)) if self._session.media else None
+        jsep = None
+        if self._session.media:
+            jsep = Jsep("offer", self._subscribe(viewer, feed, audio=audio, video=video, layer=layer))
         self._role = "subscriber"
         self._subscribed_to = feed.id
         data = {
@@ -278,11 +283,19 @@ class VideoRoom:
         }
         self._session.answer(request, self, data, jsep)
 
-    def _subscribe(self, viewer: str, feed: FeedEntry, *, audio: bool, video: bool) -> str:
+    def _subscribe(self, viewer: str, feed: FeedEntry, *, audio: bool, video: bool, layer: int | None) -> str:
         account = self._account()
         conference = self._conferences.of(account, account.participant(feed.participant_id).session_id)
         try:
-            offer = conference.open_subscriber(self._handle_id, viewer, feed.stream_id, audio=audio, video=video)
+            offer = conference.open_subscriber(
+                self._handle_id,
+                viewer,
+                feed.stream_id,
+                audio=audio,
+                video=video,
+                layer=layer,
+                on_layer=self._tell_layer,
+            )
         except MediaError as error:
             raise PluginError(ERROR_NO_SUCH_FEED, str(error), rules.NO_FEED) from error
         self._conference = conference
@@ -302,9 +315,25 @@ class VideoRoom:
     def _configure_subscriber(self, request: Request, body: dict[str, Any]) -> None:
         audio = boolean(body, "audio", default=None)
         video = boolean(body, "video", default=None)
+        layer = self._layer(body)
         if self._conference is not None:
             self._conference.set_relay(self._handle_id, audio=audio, video=video)
+            if layer is not None:
+                self._conference.set_layer(self._handle_id, layer)
         self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "configured": "ok"})
+
+    def _layer(self, body: dict[str, Any]) -> int | None:
+        """Stock Janus's `substream`: the best layer of a simulcast that is wanted, 0 the smallest, 2 the best.
+
+        Its `temporal` is looked at and has no effect: all frames of a layer are sent. Raises JanusError.
+        """
+        _layer_number(body, "temporal")
+        return _layer_number(body, "substream")
+
+    def _tell_layer(self, layer: int) -> None:
+        """Another layer is on its way, as stock Janus tells it."""
+        data = {"videoroom": "event", "room": self._session.room_id, "substream": layer}
+        self._session.notify(self._handle_id, self.name, data)
 
     # -- all ------------------------------------------------------------------------------------------------------
 
@@ -363,3 +392,13 @@ def _bitrate(body: dict[str, Any]) -> int | None:
         raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
     low, high = BITRATE_RANGE
     return max(low, min(high, value))
+
+
+def _layer_number(body: dict[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_LAYERS:
+        reason = f"{name!r} must be an integer from 0 to {MAX_LAYERS - 1}, got {value!r:.40}."
+        raise JanusError(ErrorCode.INVALID_ELEMENT_TYPE, reason, rules.ELEMENT)
+    return value

@@ -20,6 +20,7 @@ from emulator.media.transport.negotiation import (
     VIEWER_POLICY,
     VP8,
     LocalSource,
+    h264_of,
     rtx_for,
 )
 from emulator.media.transport.offer import OfferedMedia, make_offer
@@ -65,7 +66,7 @@ def test_one_codec_per_m_line_remb_and_no_transport_cc() -> None:
     answer, negotiated = make_answer(samples.CHROMIUM_PUBLISHER, LOCAL, PUBLISHER_POLICY)
     audio, video = SessionDescription.parse(answer).media
 
-    assert (audio.formats, video.formats) == (["111"], ["96"])
+    assert (audio.formats, video.formats) == (["111"], ["96", "97"])  # and its retransmissions
     assert set(video.codecs[0].rtcp_fb) == {"goog-remb", "ccm fir", "nack", "nack pli"}
     assert audio.codecs[0].rtcp_fb == ()
     assert "transport" not in answer
@@ -94,27 +95,61 @@ def test_the_preferred_codec_wins_over_the_order_of_the_offer() -> None:
 
 
 def test_retransmission_formats_are_kept_when_wanted() -> None:
-    answer, negotiated = make_answer(samples.CHROMIUM_PUBLISHER, LOCAL, replace(PUBLISHER_POLICY, rtx=True))
+    answer, negotiated = make_answer(samples.CHROMIUM_PUBLISHER, LOCAL, PUBLISHER_POLICY)
     assert [codec.payload_type for codec in negotiated.by_mid("1").codecs] == [96, 97]
     assert "a=fmtp:97 apt=96" in answer
+    answer, negotiated = make_answer(samples.CHROMIUM_PUBLISHER, LOCAL, replace(PUBLISHER_POLICY, rtx=False))
+    assert [codec.payload_type for codec in negotiated.by_mid("1").codecs] == [96]
 
 
-def test_simulcast_is_answered_without_it_by_default() -> None:
+def test_simulcast_is_accepted() -> None:
     """S-73"""
     answer, negotiated = make_answer(samples.CHROMIUM_SIMULCAST, LOCAL, PUBLISHER_POLICY)
-    assert "simulcast" not in answer
-    assert "a=rid" not in answer
-    assert RID not in answer
-    assert negotiated.by_mid("1").rids == ()
-
-
-def test_simulcast_is_accepted_when_wanted() -> None:
-    answer, negotiated = make_answer(samples.CHROMIUM_SIMULCAST, LOCAL, replace(PUBLISHER_POLICY, simulcast=True))
     video = negotiated.by_mid("1")
     assert video.rids == ("h", "m", "l")
     assert (video.extensions[RID], video.extensions[REPAIRED_RID]) == (10, 11)
     assert "a=simulcast:recv h;m;l" in answer
     assert "a=rid:m recv" in answer
+
+
+@pytest.mark.parametrize(
+    ("offered", "kept"),
+    [
+        ("h;m;l", "h;m;l"),
+        ("h,x;~m;l", "h;m;l"),  # of alternatives the first; paused ones, too
+        ("h;m;l;x", "h;m;l"),  # three at most
+        ("h;ghost;l", "h;l"),  # without its a=rid line it is no layer
+        ("h;h", "h"),
+    ],
+)
+def test_layers_are_the_offers_as_far_as_they_can_be_told_apart(offered: str, kept: str) -> None:
+    text = samples.CHROMIUM_SIMULCAST.replace("a=simulcast:send h;m;l", f"a=rid:x send\r\na=simulcast:send {offered}")
+    answer, negotiated = make_answer(text, LOCAL, PUBLISHER_POLICY)
+    assert f"a=simulcast:recv {kept}\r\n" in answer
+    assert negotiated.by_mid("1").rids == tuple(kept.split(";"))
+
+
+def test_simulcast_is_answered_without_it_if_packets_could_not_name_their_layer_or_it_is_not_wanted() -> None:
+    (extension,) = (line for line in samples.CHROMIUM_SIMULCAST.split("\r\n") if line.endswith(f" {RID}"))
+    for text, policy in (
+        (without(samples.CHROMIUM_SIMULCAST, extension), PUBLISHER_POLICY),
+        (samples.CHROMIUM_SIMULCAST, replace(PUBLISHER_POLICY, simulcast=False)),
+    ):
+        answer, negotiated = make_answer(text, LOCAL, policy)
+        assert "simulcast" not in answer
+        assert "a=rid" not in answer
+        assert RID not in answer
+        assert negotiated.by_mid("1").rids == ()
+
+
+@pytest.mark.parametrize(("offered", "mode"), [("1", "1"), ("0", "0"), (None, "0")])
+def test_subscribers_are_offered_the_h264_that_the_publisher_sends(offered: str | None, mode: str) -> None:
+    """RFC 6184 section 8.1: a mode that is not named is 0."""
+    named = () if offered is None else (("packetization-mode", offered),)
+    theirs = replace(H264, payload_type=109, fmtp=(*named, ("profile-level-id", "42E00D")))
+    ours = h264_of(theirs)
+    assert (ours.payload_type, ours.rtcp_fb) == (H264.payload_type, H264.rtcp_fb)
+    assert (ours.parameter("packetization-mode"), ours.parameter("profile-level-id")) == (mode, "42e00d")
 
 
 def test_the_mix_goes_both_ways_even_without_a_track() -> None:
@@ -281,8 +316,8 @@ def test_layers_offered_are_agreed_on() -> None:
     client = replace(LOCAL, ice_lite=False, setup=Setup.ACTIVE)
     offer = make_offer(offered, client)
     assert "a=ssrc" not in offer
-    wanted, _ = make_answer(offer, LOCAL, replace(PUBLISHER_POLICY, simulcast=True))
-    unwanted, _ = make_answer(offer, LOCAL, PUBLISHER_POLICY)
+    wanted, _ = make_answer(offer, LOCAL, PUBLISHER_POLICY)
+    unwanted, _ = make_answer(offer, LOCAL, replace(PUBLISHER_POLICY, simulcast=False))
     assert accept_answer(wanted, offered).media[0].rids == ("h", "m", "l")
     assert accept_answer(unwanted, offered).media[0].rids == ()
 

@@ -153,8 +153,8 @@ def test_the_group_is_bounded() -> None:
     house.publisher.send_frame(keyframe=True)
     for _ in range(500):
         house.publisher.send_frame(packets=7)
-        assert len(house.feed.keyframe_group) <= KeyframeGroup.MAX_PACKETS
-        assert house.feed.keyframe_group.bytes <= KeyframeGroup.MAX_BYTES
+        assert len(house.feed.video.layers[0].group) <= KeyframeGroup.MAX_PACKETS
+        assert house.feed.video.layers[0].group.bytes <= KeyframeGroup.MAX_BYTES
     bob = house.subscribe()
     assert bob.video == []
 

@@ -10,6 +10,7 @@ from emulator.media.rtp.rtcp import (
 from .rtp_kit import (
     House,
     rtcp,
+    steps,
 )
 
 
@@ -26,6 +27,27 @@ def test_a_nack_is_answered_with_the_same_bytes() -> None:
         assert bob.rtp[-1] == wanted
         assert wanted in sent
     assert bob.subscription.stats().video.resent == 1
+
+
+def test_a_nack_is_answered_on_the_retransmission_stream_if_there_is_one() -> None:
+    """RFC 4588 section 4: its own SSRC, payload type and numbers; the original number comes before the payload."""
+    house = House()
+    bob = house.subscribe(mids={"video": (3, "1")})
+    bob.subscription.repair_with(121)
+    for number in range(5):
+        house.publisher.send_frame(keyframe=number == 0)
+    wanted = [bob.video[2], bob.video[3], bob.video[2]]
+    before = len(bob.rtp)
+    for packet in wanted:
+        bob.subscription.receive_rtcp(rtcp(Nack(1, packet.ssrc, (packet.sequence,))))
+    repaired = [RtpPacket.parse(data) for data in bob.rtp[before:]]
+    assert {(packet.ssrc, packet.payload_type) for packet in repaired} == {(bob.subscription.repair_ssrc, 121)}
+    assert steps(repaired) == {1}
+    for packet, original in zip(repaired, wanted, strict=True):
+        assert packet.payload == original.sequence.to_bytes(2, "big") + original.payload
+        assert (packet.timestamp, packet.marker) == (original.timestamp, original.marker)
+        assert packet.extensions == {3: b"1"}
+    assert bob.subscription.stats().video.resent == 3
 
 
 def test_the_ring_forgets_after_512_packets() -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from emulator.media.transport.offer import OfferedMedia, make_offer
+from emulator.wire.janus import ErrorCode
+from emulator.wire.sdp import Direction
 from tests.signaling.guest import Guest
 from tests.signaling.house import Handle, House
-from tests.signaling.machine import STREAM_OFFER
+from tests.signaling.machine import STREAM_OFFER, TRANSPORT
 from tests.signaling.raw_client import display, stream_display
 
 
@@ -96,3 +99,41 @@ def test_s1_a_join_that_names_another_room_than_the_path_is_refused(guest: Guest
     body = {"request": "join", "ptype": "publisher", "display": text}
     assert said(guest, video, **body, room=7)["error_code"] == 426
     assert said(guest, video, **body, room=guest.room_id)["videoroom"] == "joined"
+
+
+SIMULCAST_OFFER = make_offer(
+    (
+        OfferedMedia.audio("0", Direction.SENDONLY),
+        OfferedMedia.video("1", Direction.SENDONLY, rids=("h", "m", "l")),
+    ),
+    TRANSPORT,
+)
+
+
+def test_a_simulcast_publisher_is_listed_as_one(house: House, guest: Guest) -> None:
+    """S-73, and the entry of stock Janus (signaling.md 5.1)."""
+    guest.register()
+    handle = guest.handle("videoroom")
+    text = stream_display(guest.participant_id, "stream 1", "self")
+    guest.message(handle, {"request": "join", "ptype": "publisher", "display": text})
+    body = {"request": "configure", "display": text, "bitrate": 800_000}
+    reply = guest.message(handle, body, {"type": "offer", "sdp": SIMULCAST_OFFER})
+    assert "a=simulcast:recv h;m;l" in reply["jsep"]["sdp"]
+    guest.account.announce_stream(guest.participant_id, "stream 1")
+    other = Guest(house, guest.room_id, "other")
+    other.register()
+    listener = other.handle("videoroom")
+    text = display(other.participant_id)
+    joined = other.message(listener, {"request": "join", "ptype": "publisher", "display": text})
+    (entry,) = joined["plugindata"]["data"]["publishers"]
+    assert entry["simulcast"] is True
+
+
+@pytest.mark.parametrize("name", ["substream", "temporal"])
+@pytest.mark.parametrize("value", [-1, 3, "1", True, 1.0])
+def test_a_layer_that_is_none_is_refused(guest: Guest, name: str, value: object) -> None:
+    guest.register()
+    handle = guest.handle("videoroom")
+    refused = guest.message(handle, {"request": "join", "ptype": "subscriber", "feed": 7, name: value})
+    assert refused["error"]["code"] == ErrorCode.INVALID_ELEMENT_TYPE
+    assert refused["error"]["reason"].startswith(f"{name!r} must be an integer from 0 to 2, got ")

@@ -7,6 +7,7 @@ subscriptions' `send_rtp`; everything periodic happens in `tick`.
 from __future__ import annotations
 
 from emulator.media.rtp.feed import Feed, FeedStats
+from emulator.media.rtp.feed_video import LayerStats, Simulcast
 from emulator.media.rtp.subscription import Subscription, SubscriptionStats
 
-__all__ = ["Feed", "FeedStats", "Subscription", "SubscriptionStats"]
+__all__ = ["Feed", "FeedStats", "LayerStats", "Simulcast", "Subscription", "SubscriptionStats"]

@@ -11,6 +11,7 @@ from emulator.media.rtp.header import HEADER
 from emulator.media.rtp.inbound import MediaPacket
 from emulator.media.rtp.nack import SentPackets
 from emulator.media.rtp.rtcp import ReportBlock, SenderReport
+from emulator.media.rtp.rtx import RetransmissionStream
 from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
 
 
@@ -73,6 +74,7 @@ class OutboundTrack:
         "not_resent",
         "packets",
         "paused",
+        "repair",
         "resent",
         "round_trip",
         "ssrc",
@@ -100,6 +102,8 @@ class OutboundTrack:
         self.not_resent = 0
         self.keyframe_requests = 0
         self.round_trip: float | None = None
+        self.repair: RetransmissionStream | None = None
+        """What NACKs are answered on; None: with the very same packet."""
         self._send = send
         self._payload_type = payload_type
         self._needs_keyframe = needs_keyframe
@@ -132,6 +136,10 @@ class OutboundTrack:
     def interrupt(self) -> None:
         """What comes next does not follow what was sent (a pause, a gate, another source)."""
         self._flowing = False
+
+    def shift(self, ticks: float) -> None:
+        """What comes next is of another timeline: `ticks` make its timestamps go on. Only while interrupted."""
+        self._timestamp_offset += round(ticks)
 
     def forward(self, packet: MediaPacket) -> None:
         """Rewrite and send one packet. The hot path."""
@@ -241,13 +249,13 @@ class OutboundTrack:
         )
 
     def resend(self, sequence: int) -> bool:
-        """Answer one entry of a NACK with the bytes sent before. False if they are not kept (any more)."""
+        """Answer one entry of a NACK with what was sent before. False if it is not kept (any more)."""
         data = self._sent.get(sequence)
         if data is None:
             self.not_resent += 1
             return False
         self.resent += 1
-        self._send(data)
+        self._send(data if self.repair is None else self.repair.wrap(data))
         return True
 
     def reported(self, block: ReportBlock, now: float) -> None:

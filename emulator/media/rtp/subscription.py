@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -10,28 +10,36 @@ from emulator.media.rtp.errors import RtcpError
 from emulator.media.rtp.feed import Feed, Send
 from emulator.media.rtp.formats import Kind
 from emulator.media.rtp.header import serialise_extensions
+from emulator.media.rtp.layer_choice import LayerChoice
 from emulator.media.rtp.outbound import OutboundStats, OutboundTrack
 from emulator.media.rtp.rtcp import (
     Fir,
     Nack,
     Pli,
     ReceiverReport,
+    Remb,
     Sdes,
     SenderReport,
     parse_compound,
     serialise_compound,
 )
+from emulator.media.rtp.rtx import RetransmissionStream
 
 SENDER_REPORT_INTERVAL = 1.0  # seconds between sender reports of one subscription
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionStats:
-    """A snapshot of one subscription. `malformed` counts RTCP datagrams dropped as unreadable."""
+    """A snapshot of one subscription. `malformed` counts RTCP datagrams dropped as unreadable.
+
+    `layer` is that of a simulcast, 0 for the smallest; None before media flows. `estimate` is the REMB in bit/s.
+    """
 
     audio: OutboundStats
     video: OutboundStats
     malformed: int
+    layer: int | None
+    estimate: int | None
 
 
 class Subscription:
@@ -43,6 +51,7 @@ class Subscription:
     payload_types        kind -> payload type in our offer; ValueError if a kind is missing
     cname                the same for both kinds, so that the browser plays them in sync
     audio, video         whether to relay at first; see `set_relay`
+    layer                the best layer of a simulcast that is wanted, 0 being the smallest; None: no bound
     mids                 kind -> (extension id, mid), written on every packet; None or a kind left out: no extension
     """
 
@@ -57,27 +66,33 @@ class Subscription:
         random: Random,
         audio: bool = True,
         video: bool = True,
+        layer: int | None = None,
         mids: Mapping[Kind, tuple[int, str]] | None = None,
     ) -> None:
         self.feed = feed
         self.cname = cname
+        self.layer_choice = LayerChoice()
+        self.layer_choice.wanted = layer
+        self.on_layer: Callable[[int], object] | None = None
+        """Called with the layer whenever another one of a simulcast begins to be sent."""
         self._send_rtcp = send_rtcp
         self._last_report: float | None = None
         self._malformed = 0
         self._closed = False
+        self._random = random
         ssrcs: list[int] = []
-        while len(ssrcs) < 2:
+        while len(ssrcs) < 3:
             ssrc = random.getrandbits(32)
             if ssrc and ssrc not in ssrcs:
                 ssrcs.append(ssrc)
 
+        self._extensions = {
+            kind: serialise_extensions({number: mid.encode()}) for kind, (number, mid) in (mids or {}).items()
+        }
+
         def track(kind: Kind, ssrc: int, relay: bool) -> OutboundTrack:
             if kind not in payload_types:
                 raise ValueError(f"payload type for {kind} expected, got {dict(payload_types)}")
-            extension = b""
-            if mids is not None and kind in mids:
-                identifier, mid = mids[kind]
-                extension = serialise_extensions({identifier: mid.encode()})
             output = OutboundTrack(
                 send=send_rtp,
                 payload_type=payload_types[kind],
@@ -85,13 +100,15 @@ class Subscription:
                 ssrc=ssrc,
                 random=random,
                 needs_keyframe=kind == "video",
-                extension=extension,
+                extension=self._extensions.get(kind, b""),
             )
             output.paused = not relay
             return output
 
         self.audio_track = track("audio", ssrcs[0], audio)
         self.video_track = track("video", ssrcs[1], video)
+        self.repair_ssrc = ssrcs[2]
+        """Of the retransmission stream of the video, if there is to be one."""
 
     @property
     def audio_ssrc(self) -> int:
@@ -110,8 +127,26 @@ class Subscription:
             output.interrupt()
         self.feed.relay_changed(self)
 
+    def repair_with(self, payload_type: int) -> None:
+        """Answer NACKs for video on a stream of their own from now on (RFC 4588), with `repair_ssrc`."""
+        self.video_track.repair = RetransmissionStream(
+            ssrc=self.repair_ssrc,
+            payload_type=payload_type,
+            random=self._random,
+            extension=self._extensions.get("video", b""),
+        )
+
+    def set_layer(self, layer: int | None) -> None:
+        """The best layer of a simulcast that is wanted from now on; it comes at its next keyframe."""
+        self.layer_choice.wanted = layer
+        self.feed.choice_changed(self)
+
+    def layer_changed(self, index: int) -> None:
+        if self.on_layer is not None:
+            self.on_layer(index)
+
     def receive_rtcp(self, data: bytes) -> None:
-        """One RTCP compound from the subscriber: keyframe requests, NACKs and receiver reports on our SSRCs."""
+        """One RTCP compound from the subscriber: keyframe requests, NACKs, receiver reports, REMB."""
         if self._closed:
             return
         try:
@@ -129,6 +164,9 @@ class Subscription:
                     self._keyframe_wanted()
                 case Fir() if any(ssrc == self.video_ssrc for ssrc, _ in packet.requests):
                     self._keyframe_wanted()
+                case Remb() if self.video_ssrc in packet.ssrcs:
+                    self.layer_choice.estimated(packet.bitrate, self.feed.now())
+                    self.feed.choice_changed(self)
                 case ReceiverReport() | SenderReport():
                     for block in packet.reports:
                         if block.ssrc in outputs:
@@ -137,7 +175,7 @@ class Subscription:
     def _keyframe_wanted(self) -> None:
         self.video_track.keyframe_requests += 1
         if not self.video_track.paused:
-            self.feed.request_keyframe()
+            self.feed.request_keyframe(self)
 
     def tick(self, now: float) -> None:
         """Send sender reports once a second; to be called every 0.1 to 1 s with the clock's time."""
@@ -153,4 +191,11 @@ class Subscription:
         self.feed.remove(self)
 
     def stats(self) -> SubscriptionStats:
-        return SubscriptionStats(self.audio_track.stats(), self.video_track.stats(), self._malformed)
+        layer = self.feed.video.current(self)
+        return SubscriptionStats(
+            self.audio_track.stats(),
+            self.video_track.stats(),
+            self._malformed,
+            None if layer is None else layer.index,
+            self.layer_choice.estimate,
+        )

@@ -19,6 +19,8 @@ from emulator.wire.sdp import (
 from .dtls import FINGERPRINT_HASHES
 from .errors import NegotiationError
 from .negotiation import (
+    MAX_LAYERS,
+    RID,
     SIMULCAST_EXTENSIONS,
     AnswerPolicy,
     Negotiated,
@@ -207,9 +209,12 @@ def _repairs(candidate: Codec, codec: Codec) -> bool:
 
 
 def _simulcast_rids(media: MediaDescription) -> tuple[str, ...]:
-    if media.simulcast is None:
+    """The layers to receive, best first; () for a single encoding, or for layers that packets could not name."""
+    if media.simulcast is None or RID not in media.extensions.values():
         return ()
-    return tuple(stream[0].removeprefix("~") for stream in media.simulcast.send)
+    sent = {rid.id for rid in media.rids if rid.direction == "send"}
+    rids = (stream[0].removeprefix("~") for stream in media.simulcast.send)
+    return tuple(dict.fromkeys(rid for rid in rids if rid in sent))[:MAX_LAYERS]
 
 
 def _answer_line(

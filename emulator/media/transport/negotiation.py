@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emulator.wire.sdp import Codec, Direction, MediaDescription, Msid, SourceGroup
 
@@ -17,6 +17,8 @@ REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 
 EXTENSIONS = (MID, AUDIO_LEVEL, ABS_SEND_TIME)
 SIMULCAST_EXTENSIONS = (RID, REPAIRED_RID)
+MAX_LAYERS = 3
+"""As many of a simulcast as Janus takes: the best ones of the offer."""
 # REMB, and no transport-cc as long as it is not really sent (media.md section 4)
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 
@@ -30,6 +32,19 @@ H264 = Codec(
     fmtp=(("level-asymmetry-allowed", "1"), ("packetization-mode", "1"), ("profile-level-id", "42e01f")),
     rtcp_fb=VIDEO_FEEDBACK,
 )
+
+
+def h264_of(codec: Codec) -> Codec:
+    """H.264 as somebody sends it, for the offer to those who get it: the same profile and packetization mode.
+
+    A mode that is left out is 0 (RFC 6184 section 8.1).
+    """
+    parameters = {
+        "level-asymmetry-allowed": "1",
+        "packetization-mode": codec.parameter("packetization-mode") or "0",
+        "profile-level-id": _h264_profile(codec),
+    }
+    return replace(H264, fmtp=tuple(parameters.items()))
 
 
 def rtx_for(codec: Codec, payload_type: int) -> Codec:
@@ -72,7 +87,7 @@ class AnswerPolicy:
         return {"audio": self.audio, "video": self.video}.get(kind)
 
 
-PUBLISHER_POLICY = AnswerPolicy()
+PUBLISHER_POLICY = AnswerPolicy(rtx=True, simulcast=True)
 """For publishers (S-72): we only receive."""
 MIX_POLICY = AnswerPolicy(audio=Direction.SENDRECV, video=None, data=False)
 """For the mixed audio (S-58): both ways; give it `sources` with `dataclasses.replace`."""

@@ -26,6 +26,26 @@ const VIDEO = {
     return track;
   },
 
+  /** A test card over the moving picture: it says whose it is, which stream and which frame. */
+  card({ participantId, key = "self", width = 320, height = 180, fps = 15 }) {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    const track = canvas.captureStream(0).getVideoTracks()[0];
+    let frame = 0;
+    const paint = () => {
+      context.fillStyle = `hsl(${frame * 3}, 70%, 45%)`;
+      context.fillRect(0, 0, width, height);
+      context.fillStyle = "#fff";
+      context.fillRect((frame * 5) % width, 0, width / 8, height / 3);
+      window.RoomsProbe.drawCard(canvas, { participantId, key, frame: frame++ });
+      track.requestFrame();
+    };
+    paint();
+    const timer = setInterval(() => (track.readyState === "live" ? paint() : clearInterval(timer)), 1000 / fps);
+    return track;
+  },
+
   async camera({ width = 640, height = 360, fps = 15 }) {
     const video = { width, height, frameRate: fps };
     return (await navigator.mediaDevices.getUserMedia({ video })).getVideoTracks()[0];
