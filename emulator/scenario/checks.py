@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from emulator.scenario.cast import MODERATOR, Cast
@@ -10,7 +10,8 @@ from emulator.scenario.expectations.reads import Reads, ReadsNot
 from emulator.scenario.expectations.sees import Sees
 from emulator.scenario.milestones import JOINED, Milestone
 from emulator.scenario.reading.issues import Issues, Misread
-from emulator.scenario.reading.nodes import Word
+from emulator.scenario.reading.nodes import Node, Word
+from emulator.scenario.reading.references import names_in, scalars
 from emulator.scenario.schema import After, Entry
 from emulator.scenario.steps.say import Say
 from emulator.scenario.steps.subscribe import Subscribe
@@ -32,6 +33,14 @@ def check(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
         _check_presence(cast, timeline, issues)
         _check_sight(cast, timeline, issues)
         _check_triggers(cast, timeline, issues)
+
+
+def check_references(tree: Node, inputs: Mapping[str, object], issues: Issues) -> None:
+    """After inputs are filled in, nothing else is written as `${name}`."""
+    for scalar in scalars(tree):
+        for name in names_in(scalar.text) if isinstance(scalar.value, str) else ():
+            issues.unknown(Word(name, scalar.mark), "input", inputs)
+            issues.settle(scalar.mark)
 
 
 def has_messages(timeline: tuple[Entry, ...]) -> bool:

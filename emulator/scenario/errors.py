@@ -3,6 +3,7 @@
 ScenarioError
   ScenarioUnreadable   there is no such file, it is no UTF-8, or it is too large
   ScenarioInvalid      the text says something that is no scenario; carries every issue found
+  BadInput             a value was given for an input that does not take it
   StageError           the emulator refused what the engine needs to set the stage (a room, a token)
   StepFailed           a step could not be done
   ExpectationFailed    something expected did not come true in its time
@@ -37,6 +38,10 @@ class ScenarioInvalid(ScenarioError):
     def __init__(self, text: str, issues: tuple[Issue, ...]) -> None:
         super().__init__(text)
         self.issues = issues
+
+
+class BadInput(ScenarioError):
+    """A value given from outside: which input, what it takes, what came."""
 
 
 class StageError(ScenarioError):

@@ -3,33 +3,67 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from emulator.scenario.checks import check, has_messages
+from emulator.scenario.checks import check, check_references, has_messages
 from emulator.scenario.errors import ScenarioUnreadable
+from emulator.scenario.grammar.assembly import Files, assemble
 from emulator.scenario.grammar.document import DOCUMENT
 from emulator.scenario.reading.issues import Issues, Misread
 from emulator.scenario.reading.tree import MAX_BYTES, decode, parse
 from emulator.scenario.schema import Scenario
 
+NO_INPUTS: Mapping[str, object] = {}
 
-def load(path: Path | str) -> Scenario:
-    """Read a file. Raises ScenarioUnreadable, or ScenarioInvalid with every issue, its line and a caret."""
-    name = str(path)
+
+class FilesBeside:
+    """Files of a folder; messages call them as that folder is called."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, path: str) -> tuple[str, str]:
+        file = self._folder / path
+        return str(file), _text(file)
+
+
+def load(path: Path | str, *, inputs: Mapping[str, object] = NO_INPUTS) -> Scenario:
+    """Read a file. `inputs` are values for what the scenario declares under `inputs`: texts as one would write them
+    after `--set name=`, or numbers and booleans.
+
+    Raises ScenarioUnreadable, BadInput, or ScenarioInvalid with every issue, its line and a caret.
+    """
+    path = Path(path)
+    return loads(_text(path), name=str(path), inputs=inputs, files=FilesBeside(path.parent))
+
+
+def _text(path: Path) -> str:
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ScenarioUnreadable(f"{name}: {error.strerror or error}") from None
-    return loads(decode(name, content), name=name)
+        raise ScenarioUnreadable(f"{path}: {error.strerror or error}") from None
+    return decode(str(path), content)
 
 
-def loads(text: str, *, name: str = "<scenario>") -> Scenario:
-    """Read a text; `name` is what messages call it. Raises ScenarioInvalid."""
+def loads(
+    text: str,
+    *,
+    name: str = "<scenario>",
+    inputs: Mapping[str, object] = NO_INPUTS,
+    files: Files | None = None,
+) -> Scenario:
+    """Read a text; `name` is what messages call it. Without `files` it can neither extend nor include others.
+
+    Raises BadInput and ScenarioInvalid.
+    """
     issues = Issues(name, text)
     with suppress(Misread):  # noted in `issues`, which speak below
-        given = DOCUMENT.read(parse(text, issues), issues)
+        tree, values = assemble(parse(text, issues), files, inputs, issues)
+        check_references(tree, values, issues)
+        given = DOCUMENT.read(tree, issues)
         check(given["participants"], given["timeline"], issues)
         issues.raise_if_any()
         title = given["name"].text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -20,12 +20,15 @@ from emulator.scenario.shipped import locate, shipped
 from emulator.scenario.stage_client import ClientFactory
 
 
-def load(path: Path | str) -> Scenario:
-    """Read a file, or the shipped scenario of that name. Raises ScenarioUnreadable or ScenarioInvalid."""
+def load(path: Path | str, *, inputs: Mapping[str, object] = loader.NO_INPUTS) -> Scenario:
+    """Read a file, or the shipped scenario of that name; `inputs` as `loader.load` takes them.
+
+    Raises ScenarioUnreadable, BadInput or ScenarioInvalid.
+    """
     found = locate(path)
     if not found.exists():
         raise ScenarioUnreadable(f"{path}: no such file, nor is it a shipped scenario{hint(str(path), shipped())}")
-    return loader.load(found)
+    return loader.load(found, inputs=inputs)
 
 
 async def run_file(

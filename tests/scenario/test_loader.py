@@ -212,7 +212,7 @@ def test_keys_that_are_needed_are_asked_for() -> None:
     assert [line.rpartition(" ")[2] for line in text.splitlines()] == ['"name"', '"participants"', '"timeline"']
 
 
-@pytest.mark.parametrize("key", ["inputs", "finally"])
+@pytest.mark.parametrize("key", ["finally"])
 def test_parts_of_the_grammar_to_come_are_called_so(key: str) -> None:
     assert f'"{key}" in a scenario is not available yet' in refusal(HEAD + JOINS + f"{key}: {{}}\n")
 

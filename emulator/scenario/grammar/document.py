@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.scenario.grammar.assembly import EXTENDS, INCLUDE
+from emulator.scenario.grammar.inputs import DECLARATIONS
 from emulator.scenario.grammar.people import Participants
 from emulator.scenario.grammar.timeline import TIMELINE
 from emulator.scenario.reading.issues import Issues
@@ -31,7 +33,7 @@ def _room(mark: Mark, unique_name: Any = None, **settings: object) -> Mapping[st
 ROOM = Record(
     "the room",
     {
-        "unique_name": Field(Text("a unique name", longest=100)),
+        "unique_name": Field(Text("a unique name", longest=100), about="the scenario's name, if left out"),
         "max_participants": Field(Integer(2, 50)),  # rest-and-webhooks.md 2.2
         "enable_recording": Field(Flag()),
     },
@@ -41,19 +43,58 @@ ROOM = Record(
 DOCUMENT: Record[dict[str, Any]] = Record(
     "a scenario",
     {
-        "version": Field(_Version(), required=True),
-        "name": Field(Text("a name"), required=True),
-        "description": Field(Text("a description", longest=5000)),
-        "seed": Field(Integer(0, 2**63 - 1)),
-        "room": Field(ROOM),
-        "participants": Field(Participants(), required=True),
-        "timeline": Field(TIMELINE, required=True),
+        "version": Field(_Version(), required=True, about="of the grammar: 1"),
+        "name": Field(Text("a name"), required=True, about="what people call it"),
+        "description": Field(Text("a description", longest=5000), about="what it shows, for people"),
+        "seed": Field(Integer(0, 2**63 - 1), about="of all that is drawn: ids, jitter, faults; 0 if left out"),
+        "inputs": Field(DECLARATIONS, about="what it can be told from outside; `${name}` in the rest of the file"),
+        "extends": Field(EXTENDS, about="a scenario that this one is a variation of"),
+        "include": Field(INCLUDE, about="files whose participants, timeline and finally come in"),
+        "room": Field(ROOM, about="where it happens; it is made, or changed to be so"),
+        "participants": Field(Participants(), required=True, about="who takes part, by name"),
+        "timeline": Field(TIMELINE, required=True, about="what happens when"),
     },
     lambda mark, **given: given,
-    later=("inputs", "finally"),
+    later=("finally",),
 )
 
 
 def json_schema() -> JsonSchema:
-    """JSON schema (draft 2020-12) of a scenario file, for editors that complete and check while one writes."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **DOCUMENT.json_schema()}
+    """JSON schema (draft 2020-12) of a scenario file, for editors that complete and check while one writes.
+
+    What `${name}` may stand for is not checked there: such a text is let through everywhere.
+    """
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_for_files(DOCUMENT.json_schema())}
+
+
+_REFERENCE: JsonSchema = {"type": "string", "pattern": r"\$\{[^{}]+\}"}
+
+
+def _for_files(schema: JsonSchema) -> JsonSchema:
+    """A file that extends another needs less of its own; and no scalar of it needs to be there before it is filled."""
+    schema = _lenient(schema)
+    needs = schema.pop("required")
+    schema["required"] = ["version"]
+    schema["anyOf"] = [{"required": ["extends"]}, {"required": ["include"]}, {"required": needs}]
+    return schema
+
+
+def _lenient(schema: Any) -> Any:
+    """Wherever something else than any text is asked for, `${name}` is fine, too."""
+    if isinstance(schema, list):
+        return [_lenient(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    read = {
+        key: {name: _lenient(value) for name, value in inner.items()}
+        if key == "properties"
+        else _lenient(inner)
+        if key in ("items", "additionalProperties", "anyOf", "oneOf")
+        else inner
+        for key, inner in schema.items()
+    }
+    about = {"description": read.pop("description")} if "description" in read else {}
+    scalar = (
+        "enum" in read or "const" in read or "pattern" in read or read.get("type") in ("integer", "number", "boolean")
+    )
+    return {"anyOf": [read, _REFERENCE], **about} if scalar else {**read, **about}

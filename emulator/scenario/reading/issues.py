@@ -21,12 +21,17 @@ class Misread(Exception):
 
 
 class Issues:
-    """The issues of one text. `name` is how messages call it, usually the path."""
+    """The issues of one scenario. `name` is how messages call its text, usually the path."""
 
     def __init__(self, name: str, text: str) -> None:
         self._name = name
-        self._lines = _LINE_BREAK.split(text)
+        self._lines = {"": _LINE_BREAK.split(text)}
         self._found: list[Issue] = []
+        self._settled: set[Mark] = set()
+
+    def add_file(self, name: str, text: str) -> None:
+        """Another file that the scenario is made of; marks call it by this name."""
+        self._lines[name] = _LINE_BREAK.split(text)
 
     @property
     def name(self) -> str:
@@ -38,8 +43,13 @@ class Issues:
 
     def add(self, mark: Mark, message: str) -> None:
         issue = Issue(mark, message)
-        if issue not in self._found:  # an anchored part is read once for each alias
+        # An anchored part is read once for each alias.
+        if issue not in self._found and mark not in self._settled:
             self._found.append(issue)
+
+    def settle(self, mark: Mark) -> None:
+        """All there is to say about this place has been said: what else is wrong there only follows from it."""
+        self._settled.add(mark)
 
     def misread(self, mark: Mark, message: str) -> Misread:
         """Note an issue; the caller raises what comes back."""
@@ -51,9 +61,9 @@ class Issues:
         return self.misread(word.mark, f'unknown {what} "{word}"{where}{hint(word.text, known)}')
 
     def raise_if_any(self) -> None:
-        """Raises ScenarioInvalid with all issues, in the order of the text."""
+        """Raises ScenarioInvalid with all issues, file by file in the order of the text."""
         if self._found:
-            found = tuple(sorted(self._found, key=lambda issue: (issue.mark.line, issue.mark.column)))
+            found = tuple(sorted(self._found, key=lambda issue: (issue.mark.file, issue.mark.line, issue.mark.column)))
             raise ScenarioInvalid(self._render(found), found)
 
     def _render(self, found: tuple[Issue, ...]) -> str:
@@ -64,8 +74,9 @@ class Issues:
 
     def _show(self, issue: Issue) -> str:
         mark = issue.mark
-        head = f"{self._name}:{mark.line}:{mark.column}: {issue.message}"
-        line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
+        head = f"{mark.file or self._name}:{mark.line}:{mark.column}: {issue.message}"
+        lines = self._lines[mark.file]
+        line = lines[mark.line - 1] if mark.line <= len(lines) else ""
         first = max(0, mark.column - 1 - _WINDOW // 2) if len(line) > _WINDOW else 0
         shown = line[first : first + _WINDOW]
         place = mark.column - 1 - first

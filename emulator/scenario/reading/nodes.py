@@ -11,11 +11,15 @@ ScalarValue: TypeAlias = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the text: line and column count from 1, `width` is how many characters of that line are meant."""
+    """A place in the text: line and column count from 1, `width` is how many characters of that line are meant.
+
+    `file` is empty for the scenario's own file, else the one that it extends or includes, as messages call it.
+    """
 
     line: int
     column: int
     width: int = 1
+    file: str = ""
 
 
 START = Mark(1, 1)
@@ -42,6 +46,13 @@ class Mapping:
 
     mark: Mark
     entries: tuple[tuple[Scalar, Node], ...]
+
+    def get(self, name: str) -> tuple[Scalar, Node] | None:
+        """The key as it stands there, and its value."""
+        return next((entry for entry in self.entries if entry[0].text == name), None)
+
+    def without(self, *names: str) -> Mapping:
+        return Mapping(self.mark, tuple(entry for entry in self.entries if entry[0].text not in names))
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping

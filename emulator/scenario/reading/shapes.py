@@ -233,10 +233,18 @@ class MapOf(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A key of a record. An optional one that is not there is not handed to the builder, whose default then holds."""
+    """A key of a record. An optional one that is not there is not handed to the builder, whose default then holds.
+
+    `about` is for the grammar's page and for editors.
+    """
 
     shape: Shape[Any]
     required: bool = False
+    about: str = ""
+
+    def json_schema(self) -> JsonSchema:
+        schema = self.shape.json_schema()
+        return {**schema, "description": self.about} if self.about else schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +279,7 @@ class Record(Generic[T]):
     def json_schema(self) -> JsonSchema:
         return {
             "type": "object",
-            "properties": {name: field.shape.json_schema() for name, field in self.fields.items()},
+            "properties": {name: field.json_schema() for name, field in self.fields.items()},
             "required": [name for name, field in self.fields.items() if field.required],
             "additionalProperties": False,
         }

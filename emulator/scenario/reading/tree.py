@@ -6,6 +6,7 @@ are refused (they are how YAML runs code elsewhere), and so is an anchor inside 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -20,6 +21,8 @@ from emulator.scenario.reading.nodes import START, Mapping, Mark, Node, Scalar, 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
 MAX_NODES = 20_000
+
+_BARE_REFERENCE = re.compile(r"(^|[\s:,\[{])\$\{")
 
 E = TypeVar("E", bound=yaml.Event)
 
@@ -45,20 +48,31 @@ def decode(name: str, content: bytes) -> str:
         ) from None
 
 
-def parse(text: str, issues: Issues) -> Node:
-    """The one document of the text. Raises Misread, after noting why; duplicate keys are noted only."""
+def parse(text: str, issues: Issues, file: str = "") -> Node:
+    """The one document of the text. Raises Misread, after noting why; duplicate keys are noted only.
+
+    `file` is what marks call it (see `Mark`).
+    """
     try:
-        return _Composer(yaml.parse(text, Loader=yaml.SafeLoader), issues).document()
+        return _Composer(yaml.parse(text, Loader=yaml.SafeLoader), issues, file).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         around = f" {error.context}" if error.context else ""
-        raise issues.misread(_mark(mark, mark), f"this is no YAML: {error.problem}{around}") from None
+        quotes = _quotes_missing(text, mark)
+        raise issues.misread(_mark(mark, mark, file), f"this is no YAML: {error.problem}{around}{quotes}") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
         message = f"this is no YAML: the character #x{error.character:04x} is not allowed"
-        raise issues.misread(Mark(line, column), message) from None
+        raise issues.misread(Mark(line, column, file=file), message) from None
+
+
+def _quotes_missing(text: str, mark: _YamlMark | None) -> str:
+    """A brace in an unquoted `${name}` is the likeliest mistake there is."""
+    lines = text.splitlines()
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    return '; "${...}" is put into quotes' if _BARE_REFERENCE.search(line) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +83,10 @@ class _Built:
 
 
 class _Composer:
-    def __init__(self, events: Iterator[yaml.Event], issues: Issues) -> None:
+    def __init__(self, events: Iterator[yaml.Event], issues: Issues, file: str) -> None:
         self._events = events
         self._issues = issues
+        self._file = file
         self._anchors: dict[str, _Built | None] = {}  # None: still being read
         self._nodes = 0
 
@@ -79,13 +94,18 @@ class _Composer:
         self._next(yaml.StreamStartEvent)
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            raise self._issues.misread(START, "an empty file is no scenario; it begins with version: 1")
+            raise self._issues.misread(
+                replace(START, file=self._file), "an empty file is no scenario; it begins with version: 1"
+            )
         built = self._compose(next(self._events), 1)
         self._next(yaml.DocumentEndEvent)
         event = next(self._events)
         if isinstance(event, yaml.DocumentStartEvent):
-            raise self._issues.misread(_event_mark(event), "one file holds one scenario; here begins a second document")
+            raise self._issues.misread(self._mark(event), "one file holds one scenario; here begins a second document")
         return built.node
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        return _mark(event.start_mark, event.end_mark, self._file)
 
     def _next(self, kind: type[E]) -> E:
         event = next(self._events)
@@ -93,7 +113,7 @@ class _Composer:
         return event
 
     def _compose(self, event: yaml.Event, depth: int) -> _Built:
-        mark = _event_mark(event)
+        mark = self._mark(event)
         if depth > MAX_DEPTH:
             raise self._issues.misread(mark, f"this is nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
@@ -163,13 +183,9 @@ def _built(node: Node, parts: list[_Built]) -> _Built:
     return _Built(node, 1 + sum(part.size for part in parts), 1 + max((part.height for part in parts), default=0))
 
 
-def _event_mark(event: yaml.Event) -> Mark:
-    return _mark(event.start_mark, event.end_mark)
-
-
-def _mark(start: _YamlMark | None, end: _YamlMark | None) -> Mark:
+def _mark(start: _YamlMark | None, end: _YamlMark | None, file: str) -> Mark:
     """PyYAML counts from 0. What goes on over several lines is marked at its first character."""
     if start is None:
-        return START
+        return replace(START, file=file)
     width = end.column - start.column if end is not None and end.line == start.line else 1
-    return Mark(start.line + 1, start.column + 1, max(1, width))
+    return Mark(start.line + 1, start.column + 1, max(1, width), file)
