@@ -23,6 +23,7 @@ from emulator.admin.routes import Admin
 from emulator.admin.sink import SinkRoutes
 from emulator.admin.sinks import Sinks
 from emulator.admin.state import StateRoutes
+from emulator.admin.stats import StatsRoutes
 from emulator.admin.webhooks import WebhookRoutes
 from emulator.admin.wire import WireRoutes
 from emulator.api.downloads import Downloads
@@ -288,6 +289,7 @@ class Emulator:
                 FaultRoutes(access, self.faults),
                 ImpairmentRoutes(access, impairments),
                 self._events,
+                StatsRoutes(access, conferences.statistics),
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
                 WireRoutes(access, self.wire),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from emulator.conference import statistics
 from emulator.conference.legs import (
     MixerLeg,
     PublisherLeg,
@@ -398,6 +399,26 @@ class Conference:
     @property
     def mix_stats(self) -> MixStats:
         return self._mix.stats
+
+    def statistics(self, now: float) -> statistics.Json:
+        """What flows at present, and has flowed, through the connections there are."""
+        published = {
+            stream.id: (participant.id, stream.key)
+            for participant in self._account.records.participants.values()
+            for stream in participant.streams.values()
+        }
+        return {
+            "feeds": [
+                statistics.of_publisher(leg, published.get(leg.stream_id), now) for leg in self._publishers.values()
+            ],
+            "subscriptions": [
+                statistics.of_subscriber(leg, published.get(leg.stream_id), now) for leg in self._subscribers.values()
+            ],
+            "mixes": [
+                statistics.of_mixer(leg, self._mix.leg(handle_id), now) for handle_id, leg in self._mixers.items()
+            ],
+            "mixer": statistics.of_mix(self._mix.stats),
+        }
 
     def close(self) -> None:
         """The session is over: all its connections close, without any action of the clients (S-22)."""

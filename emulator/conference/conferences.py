@@ -7,6 +7,7 @@ import random
 from functools import partial
 
 from emulator.conference.conference import Conference
+from emulator.conference.statistics import Json
 from emulator.conference.text_leg import TextLeg
 from emulator.events import Record
 from emulator.media.audio.activity import TalkSettings
@@ -60,6 +61,19 @@ class Conferences:
             if self._timer is None:
                 self._tick()
         return conference
+
+    def statistics(self, account: Account) -> list[Json]:
+        """Each live session's connections and what flows through them (`Conference.statistics`)."""
+        now = self._loop.time()
+        return [
+            {
+                "room_id": account.records.sessions[session_id].room_id,
+                "session_id": session_id,
+                **conference.statistics(now),
+            }
+            for (account_id, session_id), conference in self._by_session.items()
+            if account_id == account.id
+        ]
 
     def open_text(self, limits: DataLimits | None = None) -> TextLeg:
         """A connection for text messages; it ends when its owner closes it. Raises TransportStateError."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from emulator.conference.rates import Rate
 from emulator.media.rtp.formats import Kind, PayloadFormat
 from emulator.media.rtp.forwarding import Feed, Simulcast, Subscription
 from emulator.media.rtp.sender import RtpSender
@@ -81,9 +82,18 @@ class PublisherLeg:
     peer: Peer
     feed: Feed
     negotiated: Negotiated
+    audio_rate: Rate = field(init=False)
+    video_rate: Rate = field(init=False)
+
+    def __post_init__(self) -> None:
+        feed = self.feed
+        self.audio_rate = Rate(lambda: feed.stats().audio.bytes)
+        self.video_rate = Rate(lambda: feed.stats().video.bytes)
 
     def control(self, now: float) -> None:
         self.feed.tick(now)
+        self.audio_rate.tick(now)
+        self.video_rate.tick(now)
 
     def close(self) -> None:
         self.feed.close()
@@ -100,9 +110,18 @@ class SubscriberLeg:
     feed: Feed
     subscription: Subscription
     offered: tuple[OfferedMedia, ...]
+    audio_rate: Rate = field(init=False)
+    video_rate: Rate = field(init=False)
+
+    def __post_init__(self) -> None:
+        audio, video = self.subscription.audio_track, self.subscription.video_track
+        self.audio_rate = Rate(lambda: audio.bytes)
+        self.video_rate = Rate(lambda: video.bytes)
 
     def control(self, now: float) -> None:
         self.subscription.tick(now)
+        self.audio_rate.tick(now)
+        self.video_rate.tick(now)
 
     def close(self) -> None:
         self.subscription.close()
@@ -120,11 +139,20 @@ class MixerLeg:
     sender: RtpSender | None
     """None for a telephone or client that does not receive."""
     up: bool = False
+    said_rate: Rate = field(init=False)
+    heard_rate: Rate = field(init=False)
+
+    def __post_init__(self) -> None:
+        inbound, sender = self.inbound, self.sender
+        self.said_rate = Rate(lambda: inbound.stats().audio.bytes)
+        self.heard_rate = Rate(lambda: 0 if sender is None else sender.stats().bytes)
 
     def control(self, now: float) -> None:
         self.inbound.tick(now)
         if self.sender is not None:
             self.sender.tick(now)
+        self.said_rate.tick(now)
+        self.heard_rate.tick(now)
 
     def close(self) -> None:
         self.inbound.close()

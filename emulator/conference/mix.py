@@ -70,6 +70,9 @@ class Mix:
     def stats(self) -> MixStats:
         return MixStats(self._ticks, self._skipped, self._worst, tuple(self._delays))
 
+    def leg(self, leg_id: int) -> Leg[int] | None:
+        return self._legs.get(leg_id)
+
     def add(self, leg_id: int, *, muted: bool) -> OnAudio:
         """A new leg; returns what takes its incoming audio (payload, extended sequence, timestamp, level)."""
         leg = self._legs[leg_id] = self._mixer.add_leg(leg_id)

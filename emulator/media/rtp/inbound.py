@@ -46,12 +46,13 @@ class InboundStats:
     """What came from the publisher of one kind, over all of its SSRCs.
 
     `bytes` are payload bytes, `jitter` is in seconds (RFC 3550 A.8) and, like `lost`, of the SSRC in use. `duplicates`
-    were dropped. `sources` counts SSRCs and restarts. `missing` are being asked for.
+    were dropped. `sources` counts SSRCs and restarts. `missing` are being asked for. `frames` counts timestamps.
     """
 
     ssrc: int | None
     packets: int
     bytes: int
+    frames: int
     lost: int
     jitter: float
     duplicates: int
@@ -84,6 +85,7 @@ class InboundTrack:
         "bytes",
         "clock_rate",
         "duplicates",
+        "frames",
         "highest",
         "missing",
         "nacks",
@@ -102,6 +104,7 @@ class InboundTrack:
         self.sources = 0  # rises whenever decoding has to begin anew: another SSRC, or sequence numbers restarted
         self.packets = 0
         self.bytes = 0
+        self.frames = 0
         self.duplicates = 0  # duplicates and stragglers, dropped
         self.highest = -1  # sequence number in the feed's timeline
         self._clock = clock
@@ -155,9 +158,12 @@ class InboundTrack:
                 self._first = number
                 self._rebase_timestamps(timestamp, now)
                 self.missing.reset()
+                self.frames += 1
                 step = 0
             elif self.nacks and number > self.highest + 1:
                 self.missing.gap(self.highest + 1, number, now)
+            if step:
+                self.frames += 1
             self.highest = number
             self._arrival = now
             self._source_timestamp = timestamp
@@ -193,6 +199,7 @@ class InboundTrack:
         assert self.statistics is not None
         self._restarts = self.statistics.restarts
         self.sources += 1
+        self.frames += 1
         self.missing.reset()
         if self.highest < 0:
             # Nothing has been sent on yet, so packets from before this one are welcome too.
@@ -226,6 +233,7 @@ class InboundTrack:
             ssrc=self.ssrc,
             packets=self.packets,
             bytes=self.bytes,
+            frames=self.frames,
             lost=0 if statistics is None else statistics.lost,
             jitter=0.0 if statistics is None else statistics.jitter / self.clock_rate,
             duplicates=self.duplicates,

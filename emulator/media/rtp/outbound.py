@@ -19,13 +19,15 @@ from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
 class OutboundStats:
     """What was sent of one kind, and what the receiver last said about it.
 
-    `bytes` are payload bytes. `resent` and `not_resent` count packets asked for by NACK. `fraction_lost` is 0 to 1,
-    `jitter` in clock ticks, `round_trip` in seconds, each None before the first receiver report that tells it.
+    `bytes` are payload bytes, `frames` counts timestamps. `resent` and `not_resent` count packets asked for by NACK.
+    `fraction_lost` is 0 to 1, `jitter` in clock ticks, `round_trip` in seconds, each None before the first receiver
+    report that tells it.
     """
 
     ssrc: int
     packets: int
     bytes: int
+    frames: int
     resent: int
     not_resent: int
     keyframe_requests: int
@@ -70,6 +72,7 @@ class OutboundTrack:
         "_tl0_sent",
         "bytes",
         "clock_rate",
+        "frames",
         "keyframe_requests",
         "not_resent",
         "packets",
@@ -98,6 +101,7 @@ class OutboundTrack:
         self.paused = False
         self.packets = 0
         self.bytes = 0
+        self.frames = 0
         self.resent = 0
         self.not_resent = 0
         self.keyframe_requests = 0
@@ -176,7 +180,9 @@ class OutboundTrack:
         self.bytes += len(packet.head) + len(payload)
         if sequence > self._highest:
             self._highest = sequence
-            self._highest_timestamp = timestamp
+            if timestamp != self._highest_timestamp:
+                self.frames += 1
+                self._highest_timestamp = timestamp
             vp8 = packet.vp8
             if vp8 is not None:
                 self._picture_sent = vp8.picture_id
@@ -284,6 +290,7 @@ class OutboundTrack:
             ssrc=self.ssrc,
             packets=self.packets,
             bytes=self.bytes,
+            frames=self.frames,
             resent=self.resent,
             not_resent=self.not_resent,
             keyframe_requests=self.keyframe_requests,
