@@ -20,6 +20,7 @@ from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusEncoder
 from emulator.media.audio.pacer import PERIOD, TickSchedule
 
+LATE_SECS = 0.1
 SILENT_LEVEL = 127
 PREROLL_BLOCKS = 8
 """Blocks of a loop's end that are encoded before its beginning, so that the last packet leads over to the first."""
@@ -50,6 +51,8 @@ class AudioTrack:
         self.sinks: list[Callable[[TimedBlock], None]] = []
         self.sent = 0
         self.skipped = 0
+        self.late = 0
+        """Of those sent, how many more than 0.1 s after their time."""
         self._workers = workers
         self._loop = asyncio.get_running_loop()
         self._beat = beat_of(self._loop, PERIOD)
@@ -88,7 +91,8 @@ class AudioTrack:
         return self.source.block(number if loop is None else number % loop)
 
     def _tick(self) -> None:
-        due = self._schedule.due(self._loop.time())
+        now = self._loop.time()
+        due = self._schedule.due(now)
         self.skipped += due.skipped
         self._number += due.skipped
         for _ in range(due.ticks):
@@ -96,7 +100,9 @@ class AudioTrack:
             self._number += 1
             self.sent += 1
             assert self._encode is not None
-            block = TimedBlock(number, self._started_at + number * PERIOD, self._encode(number))
+            at = self._started_at + number * PERIOD
+            self.late += now - at > LATE_SECS
+            block = TimedBlock(number, at, self._encode(number))
             for sink in tuple(self.sinks):
                 sink(block)
 

@@ -11,6 +11,8 @@ ClientError
 │   └── ConnectionLost      the socket ended before the answer came
 ├── MediaError              a peer connection did not come up, or broke
 ├── SourceError             an unknown source, or options it does not take
+├── BehaviourError          the same for a behaviour
+├── OptionError             the value of an option that is none
 └── ClientStateError        the call does not fit what the client is doing
 """
 
@@ -85,6 +87,14 @@ class MediaError(ClientError):
 
 class SourceError(ClientError):
     """The text names the source or the option, and what there is."""
+
+
+class BehaviourError(ClientError):
+    """The text names the behaviour or the option, and what there is."""
+
+
+class OptionError(ClientError):
+    """The text names the option, and what was expected. Who knows whose option it is, says so."""
 
 
 class ClientStateError(ClientError):

@@ -13,10 +13,10 @@ import json
 import logging
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from random import Random
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from emulator.clients import joining
 from emulator.clients.answers import PluginEvent, reason_for
@@ -225,6 +225,10 @@ class RoomSession:
         joined = self._connected()
         joined.janus.thaw()
         await self._require(self._publishing).thaw()
+
+    def go_on(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Something that is done on the side until the session ends; it is a fault if it fails."""
+        self._background.spawn(work, name)
 
     async def wait_disconnected(self, timeout: float = 5.0) -> Disconnected:
         """Until the session has ended. Raises AssertionError when it has not by then."""

@@ -17,6 +17,8 @@ from emulator.media.audio.pacer import TickSchedule
 
 log = logging.getLogger("emulator.clients")
 
+LATE_SECS = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
@@ -37,6 +39,8 @@ class VideoTrack:
         self.source = source
         self.sent = 0
         self.skipped = 0
+        self.late = 0
+        """Of those sent, how many more than 0.1 s after their time."""
         self.failure: BaseException | None = None
         """Why there are no more pictures, if drawing or encoding failed."""
         self._workers = workers
@@ -117,4 +121,6 @@ class VideoTrack:
 
     def _send(self, number: int, frame: EncodedFrame) -> None:
         self.sent += 1
-        self._sink(TimedFrame(number, self._started_at + number / self.source.format.fps, frame))
+        at = self._started_at + number / self.source.format.fps
+        self.late += self._loop.time() - at > LATE_SECS
+        self._sink(TimedFrame(number, at, frame))

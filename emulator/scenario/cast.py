@@ -50,9 +50,31 @@ Kind = Literal["web", "telephone"]
 
 
 @dataclass(frozen=True, slots=True)
+class Ramp:
+    """How the members of a group come: `every` so many seconds one, and each later by a time drawn from `jitter`."""
+
+    every: float = 0.0
+    jitter: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """A habit of `emulator.clients.behaviours.registry` and its options, times in seconds."""
+
+    word: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """`index` counts the order of declaration and picks the tone; `context` is the text sent at joining. `messages`
     says whether messages are wanted; None: if there are any in the scenario. A telephone only speaks and hears.
+
+    `watched` are the media that a subscription by declaration takes. `vary` is drawn anew for each member of a group: a
+    key of the context and the kind of its value (see `variation`). `token_ttl` is in seconds, the service's longest
+    unless given.
+
+    A group stands for its `members`, who are called `crowd[0]`, `crowd[1]`, ...; members are like it in all but names.
     """
 
     name: str
@@ -63,6 +85,12 @@ class Participant:
     subscribe: Policy | tuple[StreamName, ...] = "none"
     messages: bool | None = None
     kind: Kind = "web"
+    watched: tuple[str, ...] = ("audio", "video")
+    token_ttl: int | None = None
+    behaviours: tuple[Behaviour, ...] = ()
+    vary: Mapping[str, str] = field(default_factory=dict)
+    ramp: Ramp = Ramp()
+    members: tuple[str, ...] = ()
 
     @property
     def takes_messages(self) -> bool:
@@ -77,14 +105,37 @@ class Participant:
         """Whether the subscription by declaration takes in this stream."""
         if isinstance(self.subscribe, str):
             return self.subscribe == "all"
-        return any(name.participant.text == participant and name.key in (None, key) for name in self.subscribe)
+        whose = (participant, group_of(participant))
+        return any(name.participant.text in whose and name.key in (None, key) for name in self.subscribe)
+
+
+def group_of(name: str) -> str:
+    """The group that a member's name says it is of; the name itself, if it is not a member's."""
+    return name.partition("[")[0]
 
 
 class Cast:
-    """All participants, in the order of declaration."""
+    """All participants, in the order of declaration; groups can be asked for by name, and are not among them."""
 
     def __init__(self, participants: Mapping[str, Participant]) -> None:
-        self._participants = dict(participants)
+        """`participants` are single people and groups, whose members are made here."""
+        self._participants: dict[str, Participant] = {}
+        self._groups: dict[str, Participant] = {}
+        for who in participants.values():
+            if not who.members:
+                self._participants[who.name] = replace(who, index=len(self._participants))
+                continue
+            self._groups[who.name] = who
+            for name in who.members:
+                self._participants[name] = replace(who, name=name, index=len(self._participants), members=())
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """Who is meant by a name: the members of a group, or the one of that name."""
+        return self._groups[name].members if name in self._groups else (name,)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(self._groups)
 
     def __iter__(self) -> Iterator[Participant]:
         return iter(self._participants.values())
@@ -93,32 +144,35 @@ class Cast:
         return len(self._participants)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._participants
+        return name in self._participants or name in self._groups
 
     def __getitem__(self, name: str) -> Participant:
-        return self._participants[name]
+        """A participant or a group."""
+        return self._groups[name] if name in self._groups else self._participants[name]
 
     def with_messages(self, wanted: bool) -> Cast:
         """The same people; those who do not say whether they want messages, want them as told."""
-        return Cast(
-            {
-                name: who if who.messages is not None else replace(who, messages=wanted)
-                for name, who in self._participants.items()
-            }
-        )
+        alone = (who for who in self._participants.values() if group_of(who.name) not in self._groups)
+        people = sorted((*self._groups.values(), *alone), key=lambda who: self[self.members(who.name)[0]].index)
+        return Cast({who.name: who if who.messages is not None else replace(who, messages=wanted) for who in people})
 
     def names(self) -> list[str]:
         return list(self._participants)
 
     def find(self, name: Word, issues: Issues) -> Participant:
         """Raises Misread, noting who there is."""
-        if name.text not in self._participants:
-            raise issues.unknown(name, "participant", self._participants)
-        return self._participants[name.text]
+        if name.text in self:
+            return self[name.text]
+        group = group_of(name.text)
+        if group in self._groups:
+            last = len(self._groups[group].members) - 1
+            raise issues.misread(name.mark, f'there is no "{name}"; {group} has members {group}[0] to {group}[{last}]')
+        alone = [who for who in self._participants if group_of(who) not in self._groups]
+        raise issues.unknown(name, "participant", (*alone, *self._groups))
 
     def find_key(self, participant: str, key: Word, issues: Issues) -> StreamSpec:
         """The stream a participant declares under this key. Raises Misread."""
-        streams = self._participants[participant].streams
+        streams = self[participant].streams
         if key.text not in streams:
             if not streams:
                 raise issues.misread(key.mark, f'unknown stream "{key}"; {participant} declares no streams')

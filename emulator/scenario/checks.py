@@ -8,7 +8,7 @@ from contextlib import suppress
 from emulator.scenario.cast import MODERATOR, Cast
 from emulator.scenario.expectations.reads import Reads, ReadsNot
 from emulator.scenario.expectations.sees import Sees
-from emulator.scenario.milestones import JOINED, Milestone
+from emulator.scenario.milestones import JOINED, Arrivals, Milestone
 from emulator.scenario.reading.issues import Issues, Misread
 from emulator.scenario.reading.nodes import Node, Word
 from emulator.scenario.reading.references import names_in, scalars
@@ -74,17 +74,18 @@ def _check_entry(entry: Entry, cast: Cast, issues: Issues) -> None:
 
 def _check_presence(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
     joining = {
-        action.who.text
+        member
         for entry in timeline
         for group in entry.groups
         for action in group
         if any(reached.happening == JOINED for step in action.steps for reached in step.reaches(action.who.text, cast))
+        for member in cast.members(action.who.text)
     }
     told: set[str] = set()
     for entry in timeline:
         acting = [action.who for group in entry.groups for action in group]
         for who in acting + [expected.who for expected in entry.expect]:
-            if who.text not in joining | told | {MODERATOR}:
+            if who.text not in told | {MODERATOR} and not joining.issuperset(cast.members(who.text)):
                 told.add(who.text)  # once is enough
                 issues.add(who.mark, f"{who} never joins; an earlier entry needs do: {{{who}: join}}")
 
@@ -92,19 +93,22 @@ def _check_presence(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> 
 def _check_sight(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
     """Who subscribes to nothing sees nothing: said now, not after a timeout."""
     subscribed = {
-        (action.who.text, step.stream.participant.text, cast.key_of(step.stream))
+        (who, whose, cast.key_of(step.stream))
         for entry in timeline
         for group in entry.groups
         for action in group
         for step in action.steps
         if isinstance(step, Subscribe)
+        for who in cast.members(action.who.text)
+        for whose in cast.members(step.stream.participant.text)
     }
     for entry in timeline:
         for who, wanted in ((expected.who.text, expected.expectation) for expected in entry.expect):
             if not isinstance(wanted, Sees):
                 continue
             whose, key = wanted.stream.participant.text, cast.key_of(wanted.stream)
-            if not cast[who].watches(whose, key) and (who, whose, key) not in subscribed:
+            pairs = {(one, other, key) for one in cast.members(who) for other in cast.members(whose)}
+            if not cast[who].watches(whose, key) and not subscribed.issuperset(pairs):
                 message = f"{who} does not subscribe to {whose}/{key}; give {who} subscribe: all, or a subscribe step"
                 issues.add(wanted.mark, message)
 
@@ -112,13 +116,15 @@ def _check_sight(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> Non
 def _check_triggers(cast: Cast, timeline: tuple[Entry, ...], issues: Issues) -> None:
     """An entry waits for a milestone that some entry that comes about reaches."""
     waiting = [entry for entry in timeline if isinstance(entry.trigger, After)]
-    reached = set(_milestones(cast, (entry for entry in timeline if not isinstance(entry.trigger, After))))
+    arrivals = Arrivals(cast)
+    begun = (entry for entry in timeline if not isinstance(entry.trigger, After))
+    reached = set(arrivals.spread(_milestones(cast, begun)))
     while True:
         ready = [entry for entry in waiting if _covered(entry, reached)]
         if not ready:
             break
         waiting = [entry for entry in waiting if entry not in ready]
-        reached.update(_milestones(cast, ready))
+        reached.update(arrivals.spread(_milestones(cast, ready)))
     for entry in waiting:
         assert isinstance(entry.trigger, After)
         message = f"nothing that comes before this leads to {entry.trigger.milestone}, so it would never come"

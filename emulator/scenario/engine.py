@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from emulator.scenario.expectations.base import Expectation
-from emulator.scenario.milestones import Milestone
+from emulator.scenario.milestones import Arrivals, Milestone
 from emulator.scenario.plan import Cue, Plan, PlannedAction
 from emulator.scenario.report import Outcome, Report, StepResult
 from emulator.scenario.scene import Scene, told
@@ -50,6 +50,7 @@ class Engine:
         self.report = Report(plan.scenario.name)
         self._cues = {cue.index: cue for cue in plan.cues}
         self._scene = scene
+        self._arrivals = Arrivals(plan.scenario.cast)
         scene.complain = self.complain
         self._on_step = on_step
         self._keep_going = keep_going
@@ -59,7 +60,8 @@ class Engine:
         self._news = asyncio.Event()
         self._running: dict[asyncio.Task[None], Cue] = {}
         self._turns: dict[str, asyncio.Future[None]] = {}
-        self._tried: set[int] = set()  # identities of steps and expectations, which live as long as the plan
+        # Who took which step or expectation, by its identity, which lives as long as the plan.
+        self._tried: set[tuple[str, int]] = set()
         self._broken: BaseException | None = None
         self._begun = 0.0
         for cue in plan.cues:
@@ -174,7 +176,7 @@ class Engine:
         fine = await self._attempt(step, who, step.describe(), time, perform)
         if not fine and not self._keep_going:
             self._stop(f"stopped, since {who} could not {step.describe()}")
-        for milestone in step.reaches(who, self._scene.cast) if fine else ():
+        for milestone in self._arrivals.spread(step.reaches(who, self._scene.cast)) if fine else ():
             self._reached(milestone)
         return fine
 
@@ -186,7 +188,7 @@ class Engine:
     async def _attempt(
         self, thing: Step | Expectation, who: str, what: str, time: float, attempt: Callable[[], Awaitable[None]]
     ) -> bool:
-        self._tried.add(id(thing))
+        self._tried.add((who, id(thing)))
         began = self._now()
         outcome, message = Outcome.DONE, ""
         try:
@@ -228,5 +230,5 @@ class Engine:
                 self._leave_out(cue, expected.expectation, expected.who.text, expected.describe())
 
     def _leave_out(self, cue: Cue, thing: Step | Expectation, who: str, what: str) -> None:
-        if id(thing) not in self._tried:
+        if (who, id(thing)) not in self._tried:
             self._add(StepResult(who, what, thing.mark.line, Outcome.NOT_RUN, cue.earliest))

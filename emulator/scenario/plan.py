@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from emulator.scenario import draws
-from emulator.scenario.milestones import Milestone
+from emulator.scenario.cast import Cast, Ramp
+from emulator.scenario.milestones import Arrivals, Milestone
 from emulator.scenario.reading.durations import written
+from emulator.scenario.reading.nodes import Word
 from emulator.scenario.schema import Action, After, At, Entry, Every, Expected, Scenario
+from emulator.scenario.steps.join import Join
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """An action with the key of its draws. `jitter` is the longest delay in seconds."""
+    """An action of one person, with the key of its draws. `jitters` are shortest and longest delays in seconds."""
 
     action: Action
+    who: str
     key: tuple[str, ...]
     seed: int
-    jitter: float
-
-    @property
-    def who(self) -> str:
-        return self.action.who.text
+    jitters: tuple[tuple[float, float], ...] = ()
+    after: float = 0.0
+    """Seconds that somebody's place in a crowd puts them behind."""
 
     def delay(self, occurrence: int = 0) -> float:
-        """Seconds after its cue, drawn uniformly from 0 to `jitter`; another one for each occurrence."""
-        if not self.jitter:
-            return 0.0
-        return draws.generator(self.seed, self.who, *self.key, str(occurrence)).uniform(0, self.jitter)
+        """Seconds after its cue: its place, and what is drawn evenly from the jitters, anew for each occurrence."""
+        if not self.jitters:
+            return self.after
+        drawn = draws.generator(self.seed, self.who, *self.key, str(occurrence))
+        return self.after + sum(drawn.uniform(*jitter) for jitter in self.jitters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,7 @@ class Cue:
     entry: Entry
     earliest: float
     groups: tuple[tuple[PlannedAction, ...], ...]
-
-    @property
-    def expect(self) -> tuple[Expected, ...]:
-        return self.entry.expect
+    expect: tuple[Expected, ...]
 
     def lines(self) -> Iterable[str]:
         """The cue as a person reads it."""
@@ -58,7 +58,7 @@ class Cue:
         for number, group in enumerate(self.groups):
             for planned in group:
                 steps = ", ".join(step.describe() for step in planned.action.steps)
-                late = f" +{written(planned.delay())}" if planned.jitter else ""
+                late = f" +{written(delay)}" if (delay := planned.delay()) else ""
                 then = "then " if number else ""
                 yield f"{when}{late}: {then}{planned.who} {steps}"
         for expected in self.expect:
@@ -97,18 +97,37 @@ def make_plan(scenario: Scenario) -> Plan:
     cues: list[Cue] = []
     for index, entry in enumerate(scenario.timeline):
         groups = tuple(
-            tuple(_planned(action, entry, scenario.seed, times) for action in group) for group in entry.groups
+            tuple(planned for action in group for planned in _planned(action, entry, scenario, times))
+            for group in entry.groups
         )
-        cues.append(Cue(index, entry, earliest[index], groups))
+        cues.append(Cue(index, entry, earliest[index], groups, _expected(entry, scenario.cast)))
     return Plan(scenario, tuple(sorted(cues, key=lambda cue: (cue.earliest, cue.index))))
 
 
-def _planned(action: Action, entry: Entry, seed: int, times: Counter[tuple[str, ...]]) -> PlannedAction:
-    """Draws are keyed by what is done and when it is meant, so what is written elsewhere does not move them."""
+def _planned(
+    action: Action, entry: Entry, scenario: Scenario, times: Counter[tuple[str, ...]]
+) -> Iterable[PlannedAction]:
+    """One for each who is meant; the members of a crowd come in as it declares.
+
+    Draws are keyed by what is done and when it is meant, so what is written elsewhere does not move them.
+    """
     key = (str(entry.trigger), *(step.describe() for step in action.steps))
-    counted = (action.who.text, *key)
-    times[counted] += 1
-    return PlannedAction(action, (*key, f"#{times[counted]}"), seed, entry.jitter)
+    cast, group = scenario.cast, action.who.text
+    ramp = cast[group].ramp if group in cast.groups and any(isinstance(step, Join) for step in action.steps) else Ramp()
+    jitters = tuple(jitter for jitter in ((0.0, entry.jitter), ramp.jitter) if jitter[1])
+    for place, who in enumerate(cast.members(group)):
+        counted = (who, *key)
+        times[counted] += 1
+        yield PlannedAction(action, who, (*key, f"#{times[counted]}"), scenario.seed, jitters, after=place * ramp.every)
+
+
+def _expected(entry: Entry, cast: Cast) -> tuple[Expected, ...]:
+    """What is expected of a crowd is expected of each."""
+    return tuple(
+        replace(expected, who=Word(who, expected.who.mark))
+        for expected in entry.expect
+        for who in cast.members(expected.who.text)
+    )
 
 
 def _earliest(scenario: Scenario) -> dict[int, float]:
@@ -120,7 +139,13 @@ def _earliest(scenario: Scenario) -> dict[int, float]:
     waiting = {index: entry for index, entry in enumerate(scenario.timeline) if index not in known}
     # Dijkstra's way: the entry that can come first is settled first, since nothing can bring it forward any more.
     while waiting:
-        reached = [(time, milestone) for index, time in known.items() for milestone in _reached(scenario, index)]
+        arrivals = Arrivals(scenario.cast)
+        reached = [
+            arrived
+            for time, index in sorted((time, index) for index, time in known.items())
+            for milestone in _reached(scenario, index)
+            for arrived in arrivals.add(milestone, time)
+        ]
         ready = {
             index: min(times) + entry.trigger.plus
             for index, entry in waiting.items()

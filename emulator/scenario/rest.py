@@ -35,9 +35,9 @@ class RestClient:
             room = await self._call("PATCH", f"/rooms/{room['id']}", json=dict(settings))
         return str(room["id"])
 
-    async def client_token(self, room_id: str) -> str:
-        """Raises StageError."""
-        body = {"token_ttl_secs": TOKEN_TTL_SECS}
+    async def client_token(self, room_id: str, ttl: int | None = None) -> str:
+        """Good for `ttl` seconds, else for as long as can be. Raises StageError."""
+        body = {"token_ttl_secs": ttl or TOKEN_TTL_SECS}
         tokens = await self._call("POST", f"/rooms/{room_id}/actions/generate_join_client_token", json=body)
         return str(tokens["token"])
 

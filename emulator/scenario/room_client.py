@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from emulator.clients.behaviours.acting import behave
 from emulator.clients.events import MessageReceived, Noticed, StreamPublished
 from emulator.clients.room_client import RoomClient
 from emulator.scenario.cast import MediaSpec, StreamSpec
@@ -30,6 +31,8 @@ class RoomClientOnStage:
             kind=ticket.participant.kind,
             messages=ticket.participant.messages is True,
         )
+        self._behaviours = ticket.participant.behaviours
+        self._rng = ticket.rng
 
     @property
     def connected(self) -> bool:
@@ -54,6 +57,8 @@ class RoomClientOnStage:
 
     async def connect(self) -> None:
         await self._client.connect()
+        if self._behaviours:
+            behave(self._client, [{each.word: each.options} for each in self._behaviours], self._rng)
 
     async def leave(self) -> None:
         await self._client.leave()
@@ -61,8 +66,27 @@ class RoomClientOnStage:
     async def vanish(self) -> None:
         await self._client.vanish()
 
+    async def ended(self, *, within: float) -> str | None:
+        try:
+            await self._client.wait_disconnected(within)
+        except AssertionError:
+            return None
+        return self._client.end_reason
+
+    async def freeze(self, *, media: bool, signaling: bool) -> None:
+        await self._client.freeze(media=media, signaling=signaling)
+
+    async def thaw(self) -> None:
+        await self._client.thaw()
+
+    async def update_token(self, token: str) -> None:
+        await self._client.update_token(token)
+
     async def publish(self, stream: StreamSpec) -> None:
         await self._client.publish(stream.key, video=_source(stream.video), audio=_source(stream.audio))
+
+    async def replace(self, stream: StreamSpec) -> None:
+        await self._client.replace(stream.key, video=_source(stream.video), audio=_source(stream.audio))
 
     async def set_track(self, key: str, medium: str, *, enabled: bool) -> None:
         if medium == "video":
@@ -76,7 +100,10 @@ class RoomClientOnStage:
     async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
         if stream not in self._client.streams:
             raise StepFailed(f"{stream[0]} publishes no stream {stream[1]!r} at the moment")
-        await self._client.subscribe(*stream, audio=audio, video=video)
+        if stream in self._client.subscriptions:
+            await self._client.update_subscription(*stream, audio=audio, video=video)
+        else:
+            await self._client.subscribe(*stream, audio=audio, video=video)
 
     async def unsubscribe(self, stream: StreamId) -> None:
         await self._client.unsubscribe(*stream)

@@ -1,7 +1,7 @@
 """A room of fake clients, for what the engine does with clients; what clients do is tested elsewhere."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from emulator.scenario.cast import StreamSpec
 from emulator.scenario.engine import Engine, OnStep
@@ -23,6 +23,7 @@ class FakeRoom:
         self.clients: dict[str, FakeClient] = {}
         self.tickets: list[Ticket] = []
         self.asked: list[tuple[float, str]] = []
+        self.granted: list[int | None] = []
         self.acted: list[tuple[str, Mapping[str, object]]] = []
         self.takes: dict[str, float] = {}
         self.breaks: dict[str, Exception] = {}
@@ -33,7 +34,8 @@ class FakeRoom:
         self.clients[ticket.participant_id] = FakeClient(self, ticket)
         return self.clients[ticket.participant_id]
 
-    async def client_token(self, room_id: str) -> str:
+    async def client_token(self, room_id: str, ttl: int | None = None) -> str:
+        self.granted.append(ttl)
         return f"token for {room_id}"
 
     async def active_session(self, room_id: str) -> str | None:
@@ -70,6 +72,7 @@ class FakeClient:
         self.subscribed: set[StreamId] = set()
         self.told: list[Callable[[StreamId], None]] = []
         self.found_faults: list[str] = []
+        self.end: str | None = None
 
     def streams(self) -> frozenset[StreamId]:
         return frozenset(stream for stream in self._room.announced() if stream[0] != self._id)
@@ -95,8 +98,9 @@ class FakeClient:
         await self._room.ask(self._name, "vanish")
         self._gone()
 
-    def _gone(self) -> None:
+    def _gone(self, reason: str = "user_initiated") -> None:
         self.connected = False
+        self.end = reason
         self.published.clear()
 
     async def publish(self, stream: StreamSpec) -> None:
@@ -107,6 +111,22 @@ class FakeClient:
                 for tell in client.told:
                     tell((self._id, stream.key))
 
+    async def replace(self, stream: StreamSpec) -> None:
+        await self._room.ask(self._name, f"replace {stream.key}")
+
+    async def freeze(self, *, media: bool, signaling: bool) -> None:
+        await self._room.ask(self._name, f"freeze {media} {signaling}")
+
+    async def thaw(self) -> None:
+        await self._room.ask(self._name, "thaw")
+
+    async def update_token(self, token: str) -> None:
+        await self._room.ask(self._name, f"update_token {token}")
+
+    async def ended(self, *, within: float) -> str | None:
+        await self._room.ask(self._name, "ended")
+        return self.end
+
     async def set_track(self, key: str, medium: str, *, enabled: bool) -> None:
         await self._room.ask(self._name, f"{'start' if enabled else 'stop'} {medium} {key}")
         (self.published[key].add if enabled else self.published[key].discard)(medium)
@@ -116,12 +136,16 @@ class FakeClient:
         del self.published[key]
 
     async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
-        await self._room.ask(self._name, f"subscribe {self._room.clients[stream[0]]._name}/{stream[1]}")
+        only = "" if audio and video else (" audio" if audio else " video")
+        await self._room.ask(self._name, f"subscribe {self._room.clients[stream[0]]._name}/{stream[1]}{only}")
         self.subscribed.add(stream)
 
     async def unsubscribe(self, stream: StreamId) -> None:
         await self._room.ask(self._name, f"unsubscribe {self._room.clients[stream[0]]._name}/{stream[1]}")
         self.subscribed.discard(stream)
+
+    async def say(self, text: str, to: Sequence[str]) -> None:
+        await self._room.ask(self._name, f"say {text}")
 
     async def sees(self, stream: StreamId, *, within: float) -> None:
         await self._expect(lambda: self._visible(stream), f"sees {stream[1]}", within)

@@ -157,12 +157,25 @@ def test_every_step_can_be_written() -> None:
         - at: 1s
           do:
             - alice: [{publish: self}, {stop_video: self}, {start_video: self}, {stop_audio: self}, {start_audio: self}]
-            - bob: [{unsubscribe: alice/self}, {subscribe: alice}, vanish]
+            - bob: [{unsubscribe: alice/self}, {subscribe: alice}, {subscribe: {to: alice, video: false}}, vanish]
+            - alice: [{replace: {stream: self, video: screen, audio: {source: noise}}}, update_token]
+            - alice: [{freeze: media}, thaw, rejoin]
             - moderator: [{mute: [alice, bob]}, {unmute: alice}, {kick: [bob]}, {end_session: true}, end_session]
             - alice: [{unpublish: self}, leave]
         """
     )
-    moderator = entry.groups[2][0]
+    assert [step.describe() for group in entry.groups[1:4] for step in group[0].steps] == [
+        "unsubscribe alice/self",
+        "subscribe alice",
+        "subscribe alice only audio",
+        "vanish",
+        "replace self by video screen, audio noise",
+        "update_token",
+        "freeze media",
+        "thaw",
+        "rejoin",
+    ]
+    moderator = entry.groups[4][0]
     assert [step.describe() for step in moderator.steps] == [
         "mute alice and bob",
         "unmute alice",
@@ -224,7 +237,22 @@ def test_parts_of_the_grammar_to_come_are_called_so(key: str) -> None:
         ("{kind: telephone, subscribe: all}", "a telephone hears the mix: it can not subscribe"),
         ("{kind: telephone, messages: true}", "has no messages"),
         ("{kind: webb}", 'unknown kind "webb"; did you mean "web"?'),
-        ("{count: 3}", '"count" in a participant is not available yet'),
+        ("{count: 0}", "expected an integer from 1 to 50, got 0"),
+        ("{join: {every: 1s}}", '"join" is for a crowd; it goes with count'),
+        ("{vary: {username: name}}", '"vary" is for a crowd; it goes with count'),
+        ("{count: 2, vary: {username: nmae}}", 'unknown variation "nmae"; did you mean "name"?'),
+        ("{count: 2, context: hello, vary: {username: name}}", "goes into a context that is a mapping"),
+        ("{count: 2, join: {jitter: soon}}", 'expected a duration such as 2s, or "uniform(1s, 3s)"'),
+        ('{count: 2, join: {jitter: "uniform(3s, 1s)"}}', "the shorter of the two durations first"),
+        ("{token_ttl: 5s}", "token_ttl: the service grants 10s to 3600s, got 5s"),
+        ("{behaviours: [greeet]}", 'unknown behaviour "greeet"; did you mean "greet"?'),
+        ("{behaviours: {greet: {txt: hi}}}", 'unknown key "txt" in the behaviour greet; did you mean "text"?'),
+        ("{behaviours: stay}", 'the behaviour stay needs the key "seconds"'),
+        ("{subscribe: {to: all, audio: false, video: false}}", "without audio and without video is none"),
+        ("{streams: {self: {video: file}}}", '"file" needs a path'),
+        ("{streams: {self: {video: {source: file, path: ../x.mp4}}}}", "a file beside the scenario or below it"),
+        ("{streams: {self: {video: {source: file, path: x.mp4}}}}", "there is no file x.mp4"),
+        ("{streams: {self: {video: {simulcast: true}}}}", "simulcast: expected a size from 480x272"),
         ("{context: 7}", "expected a context"),
         ("{context: {n: .nan}}", "JSON knows no .nan"),
         ("{subscribe: everything}", 'unknown subscription "everything"; known: all, none'),
@@ -294,6 +322,11 @@ def test_telephones_are_neither_seen_nor_see(entry: str, said: str) -> None:
         ("{at: 1s, expect: {alice: {sees: alice}}}", "is not sent streams of alice's own"),
         ("{at: 1s, expect: {alice: {hears: alice}}}", "never in the mix"),
         ("{at: 1s, expect: {alice: {hears: bob}}}", "bob declares no stream with a tone"),
+        ("{at: 1s, expect: {alice: {ends: kickt}}}", 'unknown reason "kickt"; did you mean "kicked"?'),
+        ("{at: 1s, do: {alice: {replace: {stream: self}}}}", "another video source, another audio source, or both"),
+        ("{at: 1s, do: {alice: {replace: {stream: self, video: {codec: H264}}}}}", "sent as VP8; H264 can not replace"),
+        ("{at: 1s, do: {alice: {freeze: picture}}}", 'unknown what to freeze "picture"'),
+        ('{at: 1s, do: {"alice[0]": leave}}', 'unknown participant "alice[0]"; did you mean "alice"?'),
         ("{after: alice, do: {bob: leave}}", "expected participant.published or the like"),
         ("{after: alice.publishd, do: {bob: leave}}", 'unknown milestone "publishd"; did you mean "published"?'),
         ("{after: alice/self.joined, do: {bob: leave}}", '"joined" is not about one stream; leave /self out'),

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.clients.errors import SourceError
+from emulator.clients.options import File
 from emulator.clients.sources.base import FRAME_SAMPLES, SAMPLE_RATE, Identity, Samples, VideoFormat
 from emulator.clients.sources.formats import FORMAT, LOOP_SECS, video_format
-from emulator.clients.sources.options import File
 from emulator.clients.sources.registry import audio, video
 
 if TYPE_CHECKING:

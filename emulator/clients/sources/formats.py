@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from emulator.clients.errors import SourceError
+from emulator.clients.options import MIN_HEIGHT, MIN_WIDTH, Bitrate, Flag, Option, Seconds, Size, Whole, Words
 from emulator.clients.sources.base import VideoCodec, VideoFormat
-from emulator.clients.sources.options import MIN_HEIGHT, MIN_WIDTH, Bitrate, Flag, Option, Seconds, Size, Whole, Words
 
 CODEC = Words("a video codec", ("VP8", "H264"))
 LOOP = Seconds(0, 60)

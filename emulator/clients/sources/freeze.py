@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from emulator.clients.options import Seconds
 from emulator.clients.sources.base import Identity
 from emulator.clients.sources.formats import FORMAT, video_format
-from emulator.clients.sources.options import Seconds
 from emulator.clients.sources.registry import video
 from emulator.clients.sources.test_card import DEFAULT_FORMAT, TestCardSource
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from emulator.clients.options import Number
 from emulator.clients.sources.base import FRAME_SAMPLES, FRAMES_PER_SECOND, Identity, Samples, VideoFormat
 from emulator.clients.sources.formats import FORMAT, video_format
-from emulator.clients.sources.options import Number
 from emulator.clients.sources.registry import audio, video
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from emulator.clients.errors import SourceError
+from emulator.clients.errors import OptionError, SourceError
+from emulator.clients.options import Option
 from emulator.clients.sources.base import AudioSource, Identity, VideoSource
-from emulator.clients.sources.options import Option
 from emulator.probes.errors import ProbeError
 
 Options = Mapping[str, Any]
@@ -104,5 +104,5 @@ def _made(
     try:
         given = {name: kind.options[name].read(name, value) for name, value in options.items()}
         return kind.build(identity, **given)
-    except (ProbeError, SourceError) as error:
+    except (ProbeError, SourceError, OptionError) as error:
         raise SourceError(f"{source}: {error}") from error

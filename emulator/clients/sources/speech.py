@@ -7,8 +7,8 @@ from functools import lru_cache
 from math import lcm
 from typing import TYPE_CHECKING
 
+from emulator.clients.options import Seconds
 from emulator.clients.sources.base import FRAME_SAMPLES, SAMPLE_RATE, Identity, Samples
-from emulator.clients.sources.options import Seconds
 from emulator.clients.sources.registry import audio
 from emulator.clients.sources.tone import AMPLITUDE, INDEX, LOUDNESS
 

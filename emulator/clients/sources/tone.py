@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emulator.clients.options import Number, Whole
 from emulator.clients.sources.base import FRAME_SAMPLES, FRAMES_PER_SECOND, Identity, Samples
-from emulator.clients.sources.options import Number, Whole
 from emulator.clients.sources.registry import audio
 
 AMPLITUDE = 0.1

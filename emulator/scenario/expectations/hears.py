@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from emulator.clients.sources.registry import AUDIO_SOURCES
 from emulator.scenario.cast import Cast
 from emulator.scenario.expectations.base import Expectation, expectation
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import PARTICIPANT
 from emulator.scenario.reading.nodes import Word
-from emulator.scenario.scene import Scene
-
-AUDIBLE = ("tone", "speech")
+from emulator.scenario.scene import Scene, all_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +19,16 @@ class _Hearing(Expectation):
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
         other = cast.find(self.participant, issues)
-        if other.name == who:
+        if other.name == who and not other.members:
             raise issues.misread(self.participant.mark, f"{who} is never in the mix that {who} is sent")
-        if not any(stream.audio and stream.audio.source in AUDIBLE for stream in other.streams.values()):
+        if not any(stream.audio and AUDIO_SOURCES[stream.audio.source].tells for stream in other.streams.values()):
             message = f"{other.name} declares no stream with a tone or speech, which is what a voice is told by"
             raise issues.misread(self.participant.mark, message)
 
-    def tone(self, scene: Scene) -> int:
-        return scene.cast[self.participant.text].index
+    def tones(self, scene: Scene, who: str) -> list[int]:
+        """Of all who are meant, but oneself."""
+        others = (name for name in scene.cast.members(self.participant.text) if name != who)
+        return [scene.cast[name].index for name in others]
 
 
 @expectation("hears", PARTICIPANT)
@@ -36,7 +37,8 @@ class Hears(_Hearing):
         return f"hears {self.participant}"
 
     async def verify(self, scene: Scene, who: str) -> None:
-        await scene.client(who).hears(self.tone(scene), within=self.within)
+        client, tones = scene.client(who), self.tones(scene, who)
+        await all_of(client.hears(tone, within=self.within) for tone in tones)
 
 
 @expectation("hears_not", PARTICIPANT)
@@ -45,4 +47,5 @@ class HearsNot(_Hearing):
         return f"hears_not {self.participant}"
 
     async def verify(self, scene: Scene, who: str) -> None:
-        await scene.client(who).hears_not(self.tone(scene), within=self.within)
+        client, tones = scene.client(who), self.tones(scene, who)
+        await all_of(client.hears_not(tone, within=self.within) for tone in tones)

@@ -19,7 +19,10 @@ class _Reading(Expectation):
         if not cast[who].takes_messages:
             raise issues.misread(self.mark, f"{who} has messages: false")
         if self.message.sender is not None:
-            cast.find(self.message.sender, issues)
+            sender = cast.find(self.message.sender, issues)
+            if sender.members:
+                message = f"a message is from one person; which of {sender.name}? {sender.members[0]}, for example"
+                raise issues.misread(self.message.sender.mark, message)
 
     def sender(self, scene: Scene) -> str | None:
         name = self.message.sender

@@ -3,112 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePath
-from typing import Any, Generic
+from typing import Generic
 
 import emulator.clients.sources  # noqa: F401 - importing the package fills the registry
-from emulator.clients.errors import SourceError
-from emulator.clients.sources import options
+from emulator.clients.errors import OptionError, SourceError
 from emulator.clients.sources.base import Identity
 from emulator.clients.sources.registry import AUDIO_SOURCES, VIDEO_SOURCES, SourceKind, SourceT
 from emulator.probes.errors import ProbeError
 from emulator.scenario.cast import MediaSpec, StreamSpec
+from emulator.scenario.grammar.options import shape
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import STREAM_KEY
 from emulator.scenario.reading.nodes import Mapping as MappingNode
 from emulator.scenario.reading.nodes import Mark, Node, Scalar, Word, describe
 from emulator.scenario.reading.shapes import (
     Choice,
-    Duration,
     Field,
-    Flag,
-    Integer,
     JsonSchema,
     MapOf,
-    Number,
     Record,
-    Shape,
-    Text,
 )
 
 _SOMEBODY = Identity("00000000-0000-4000-8000-000000000000", "somebody", "self", 0)
 RESERVED_KEY = "audiobridge"
 """The SDK keeps this stream key for its mixer leg (signaling.md, vocabulary)."""
-
-
-class _Size:
-    """`640x360`: even numbers of pixels, each from 120x68 to 4096 (what a test card can be)."""
-
-    def read(self, node: Node, issues: Issues) -> str:
-        text = node.text if isinstance(node, Scalar) else ""
-        width, _, height = text.partition("x")
-        if width.isdecimal() and height.isdecimal() and len(text) <= 9:
-            w, h = int(width), int(height)
-            if 120 <= w <= 4096 and 68 <= h <= 4096 and not w % 2 and not h % 2:
-                return f"{w}x{h}"
-        expected = "expected a size such as 640x360 (even numbers, from 120x68 to 4096x4096)"
-        raise issues.misread(node.mark, f"{expected}, got {describe(node)}")
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": "^[0-9]{2,4}x[0-9]{2,4}$"}
-
-
-class _Bitrate:
-    """Bits per second: `300k`, `1.5M`, or a plain number."""
-
-    _UNITS: Mapping[str, int] = {"k": 1000, "M": 1_000_000}
-
-    def read(self, node: Node, issues: Issues) -> float:
-        text = node.text if isinstance(node, Scalar) else ""
-        number, unit = (text[:-1], self._UNITS[text[-1]]) if text[-1:] in self._UNITS else (text, 1)
-        if len(number) <= 10 and number.replace(".", "", 1).isdecimal():
-            bits = float(number) * unit
-            if 20_000 <= bits <= 20_000_000:
-                return bits
-        raise issues.misread(node.mark, f"expected a bitrate such as 300k, from 20k to 20M, got {describe(node)}")
-
-    def json_schema(self) -> JsonSchema:
-        return {"anyOf": [{"type": "string", "pattern": "^[0-9.]+[kM]?$"}, {"type": "number"}]}
-
-
-class _Path:
-    """A file beside the scenario or below it: who runs somebody else's scenario opens nothing else."""
-
-    _text = Text("the path of a file", longest=500)
-
-    def read(self, node: Node, issues: Issues) -> str:
-        given = PurePath(self._text.read(node, issues).text)
-        if given.is_absolute() or ".." in given.parts:
-            raise issues.misread(node.mark, f"expected a file beside the scenario or below it, got {describe(node)}")
-        path = Path(issues.name).parent / given
-        if not path.is_file():
-            raise issues.misread(node.mark, f"there is no file {path}")
-        return str(path)
-
-    def json_schema(self) -> JsonSchema:
-        return self._text.json_schema()
-
-
-def _shape(option: options.Option) -> Shape[Any]:
-    """How an option of a source is written in YAML."""
-    match option:
-        case options.Seconds(low=low):
-            return Duration(positive=low > 0)
-        case options.Bitrate():
-            return _Bitrate()
-        case options.Number(low=low, high=high):
-            return Number(low, high)
-        case options.Whole(low=low, high=high):
-            return Integer(low, high)
-        case options.Size():
-            return _Size()
-        case options.Flag():
-            return Flag()
-        case options.Words(what=what, words=words):
-            return Choice(what, words)
-        case options.File():
-            return _Path()
-    raise TypeError(f"the grammar has no shape for options like {option!r}")
 
 
 class Media(Generic[SourceT]):
@@ -127,7 +45,7 @@ class Media(Generic[SourceT]):
 
         # The own name again under `source`, so that a published schema can tell the sources apart.
         fields = {"source": Field(Choice(f"{self._what} source", (kind.word,)))}
-        fields |= {name: Field(_shape(option), name in kind.required) for name, option in kind.options.items()}
+        fields |= {name: Field(shape(option), name in kind.required) for name, option in kind.options.items()}
         return Record(f"the {self._what} source {kind.word}", fields, build)
 
     def read(self, node: Node, issues: Issues) -> MediaSpec | None:
@@ -155,7 +73,7 @@ class Media(Generic[SourceT]):
         given = {name: kind.options[name].read(name, value) for name, value in spec.options.items()}
         try:
             kind.build(_SOMEBODY, **given)
-        except (SourceError, ProbeError) as error:
+        except (SourceError, OptionError, ProbeError) as error:
             raise issues.misread(mark, str(error)) from None
 
     def json_schema(self) -> JsonSchema:
@@ -165,12 +83,16 @@ class Media(Generic[SourceT]):
         }
 
 
+VIDEO = Media("video", VIDEO_SOURCES)
+AUDIO = Media("audio", AUDIO_SOURCES)
+
+
 class _Stream:
     """`{video: ..., audio: ...}`; what is not mentioned is not there."""
 
     _record: Record[dict[str, MediaSpec | None]] = Record(
         "a stream",
-        {"video": Field(Media("video", VIDEO_SOURCES)), "audio": Field(Media("audio", AUDIO_SOURCES))},
+        {"video": Field(VIDEO), "audio": Field(AUDIO)},
         lambda mark, **given: given,
     )
 

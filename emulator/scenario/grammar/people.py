@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from emulator.scenario.cast import MODERATOR, Cast, Kind, Participant, Policy, StreamName, StreamSpec
+from emulator.clients.sources.formats import CROWD_LOOP_SECS
+from emulator.clients.sources.registry import VIDEO_SOURCES
+from emulator.scenario.cast import (
+    MODERATOR,
+    Behaviour,
+    Cast,
+    Kind,
+    MediaSpec,
+    Participant,
+    Policy,
+    Ramp,
+    StreamName,
+    StreamSpec,
+)
+from emulator.scenario.grammar.habits import BEHAVIOUR
 from emulator.scenario.grammar.media import Streams
+from emulator.scenario.grammar.options import Span
+from emulator.scenario.reading import durations
 from emulator.scenario.reading.issues import Issues
-from emulator.scenario.reading.names import PARTICIPANT, STREAM
+from emulator.scenario.reading.names import NEW_PARTICIPANT, STREAM
 from emulator.scenario.reading.nodes import Mapping as MappingNode
 from emulator.scenario.reading.nodes import Mark, Node, Scalar, Word, describe
-from emulator.scenario.reading.shapes import Choice, Field, Flag, Json, JsonSchema, ListOf, MapOf, Record
+from emulator.scenario.reading.shapes import (
+    Choice,
+    Duration,
+    Field,
+    Flag,
+    Integer,
+    Json,
+    JsonSchema,
+    ListOf,
+    MapOf,
+    Record,
+    Text,
+)
+from emulator.scenario.variation import VARIATIONS
 
 MAX_PARTICIPANTS = 50
 """As many as a room takes (rest-and-webhooks.md 2.2); each has a tone of its own."""
+
+
+MEDIA = ("audio", "video")
+MIN_TOKEN_SECS, MAX_TOKEN_SECS = 10, 3600
+"""rest-and-webhooks.md section 4, "Tokens"."""
+_KEY = Text("a key of the context", longest=64)
 
 
 class _Context:
@@ -47,15 +83,80 @@ class _Subscribe:
         return {"anyOf": [self._words.json_schema(), self._list.json_schema()]}
 
 
+class _Watching:
+    """A subscription, or `{to: all, audio: false}` for one without sound, likewise without pictures."""
+
+    _whom = _Subscribe()
+    _record: Record[dict[str, Any]] = Record(
+        "a subscription",
+        {"to": Field(_whom, required=True), "audio": Field(Flag()), "video": Field(Flag())},
+        lambda mark, **given: given,
+    )
+
+    def read(self, node: Node, issues: Issues) -> tuple[Policy | tuple[StreamName, ...], tuple[str, ...]]:
+        """Whom, and which media."""
+        if not isinstance(node, MappingNode):
+            return self._whom.read(node, issues), MEDIA
+        given = self._record.read(node, issues)
+        media = tuple(medium for medium in MEDIA if given.get(medium, True))
+        if not media:
+            raise issues.misread(node.mark, "a subscription without audio and without video is none")
+        return given["to"], media
+
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [self._whom.json_schema(), self._record.json_schema()]}
+
+
+def _ramp(mark: Mark, every: float = 0.0, jitter: tuple[float, float] | float = 0.0) -> Ramp:
+    return Ramp(every, jitter if isinstance(jitter, tuple) else (0.0, jitter))
+
+
+class _Jitter:
+    """Up to so long, or `uniform(0s, 300ms)`."""
+
+    _span = Span(0, durations.LONGEST)
+
+    def read(self, node: Node, issues: Issues) -> tuple[float, float]:
+        low, high = self._span.read(node, issues)
+        return (0.0, high) if low == high else (low, high)
+
+    def json_schema(self) -> JsonSchema:
+        return self._span.json_schema()
+
+
 def _participant(
     mark: Mark,
     kind: Kind = "web",
     context: str | None = None,
     streams: dict[str, StreamSpec] | None = None,
-    subscribe: Policy | tuple[StreamName, ...] = "none",
+    subscribe: tuple[Policy | tuple[StreamName, ...], tuple[str, ...]] = ("none", MEDIA),
     messages: bool | None = None,
+    token_ttl: float | None = None,
+    behaviours: tuple[Behaviour, ...] = (),
+    count: int = 0,
+    vary: Mapping[str, tuple[Word, str]] | None = None,
+    join: Ramp | None = None,
 ) -> Participant:
-    return Participant("", 0, mark, context, streams or {}, subscribe, messages, kind)
+    """With a `count` it is a group; its members are named when its own name is known."""
+    return Participant(
+        name="",
+        index=0,
+        mark=mark,
+        context=context,
+        streams=streams or {},
+        subscribe=subscribe[0],
+        messages=messages,
+        kind=kind,
+        watched=subscribe[1],
+        token_ttl=None if token_ttl is None else round(token_ttl),
+        behaviours=behaviours,
+        vary={key: kind for key, (_, kind) in (vary or {}).items()},
+        ramp=join or Ramp(),
+        members=("",) * count,
+    )
+
+
+_OF_GROUPS = ("vary", "join")
 
 
 class _Participant:
@@ -67,17 +168,31 @@ class _Participant:
             "kind": Field(Choice("kind", ("web", "telephone"))),
             "context": Field(_Context()),
             "streams": Field(Streams()),
-            "subscribe": Field(_Subscribe()),
+            "subscribe": Field(_Watching()),
             "messages": Field(Flag()),
+            "token_ttl": Field(Duration(positive=True)),
+            "behaviours": Field(ListOf("behaviours", BEHAVIOUR, or_one=True, most=20)),
+            "count": Field(Integer(1, MAX_PARTICIPANTS)),
+            "vary": Field(MapOf("what varies, by key of the context", _KEY, Choice("variation", VARIATIONS), most=20)),
+            "join": Field(Record("a ramp", {"every": Field(Duration()), "jitter": Field(_Jitter())}, _ramp)),
         },
         _participant,
-        later=("count", "join", "behaviour"),
     )
 
     def read(self, node: Node, issues: Issues) -> Participant:
         if isinstance(node, Scalar) and node.value is None:
             return Participant("", 0, node.mark)
         read = self._record.read(node, issues)
+        assert isinstance(node, MappingNode)
+        if not read.members:
+            for key, _ in node.entries:
+                if key.text in _OF_GROUPS:
+                    raise issues.misread(key.mark, f'"{key.text}" is for a crowd; it goes with count')
+        if read.vary and not _is_mapping(read.context):
+            raise issues.misread(node.mark, "what varies goes into a context that is a mapping, not a text")
+        if read.token_ttl is not None and not MIN_TOKEN_SECS <= read.token_ttl <= MAX_TOKEN_SECS:
+            limits = f"{MIN_TOKEN_SECS}s to {MAX_TOKEN_SECS}s"
+            raise issues.misread(node.mark, f"token_ttl: the service grants {limits}, got {read.token_ttl}s")
         if not read.telephone:
             return read
         for stream in read.streams.values():
@@ -91,20 +206,41 @@ class _Participant:
         return {"anyOf": [self._record.json_schema(), {"type": "null"}]}
 
 
+def _is_mapping(context: str | None) -> bool:
+    try:
+        return context is None or isinstance(json.loads(context), dict)
+    except ValueError:
+        return False
+
+
 class Participants:
-    _map = MapOf("participants by name", PARTICIPANT, _Participant(), most=MAX_PARTICIPANTS)
+    _map = MapOf("participants by name", NEW_PARTICIPANT, _Participant(), most=MAX_PARTICIPANTS)
 
     def read(self, node: Node, issues: Issues) -> Cast:
-        found: dict[str, tuple[Word, Any]] = self._map.read(node, issues)
+        found: dict[str, tuple[Word, Participant]] = self._map.read(node, issues)
         if MODERATOR in found:
             raise issues.misread(
                 found[MODERATOR][0].mark, f'"{MODERATOR}" stands for the REST API, not for a participant'
             )
-        people = {
-            name: replace(read, name=name, index=index, mark=word.mark)
-            for index, (name, (word, read)) in enumerate(found.items())
-        }
-        return Cast(people)
+        cast = Cast({name: _named(read, word) for name, (word, read) in found.items()})
+        if len(cast) > MAX_PARTICIPANTS:
+            raise issues.misread(node.mark, f"a room takes {MAX_PARTICIPANTS}, these are {len(cast)} participants")
+        return cast
 
     def json_schema(self) -> JsonSchema:
         return self._map.json_schema()
+
+
+def _named(who: Participant, name: Word) -> Participant:
+    if not who.members:
+        return replace(who, name=name.text, mark=name.mark)
+    members = tuple(f"{name}[{number}]" for number in range(len(who.members)))
+    streams = {key: replace(stream, video=_cheap(stream.video)) for key, stream in who.streams.items()}
+    return replace(who, name=name.text, mark=name.mark, members=members, streams=streams)
+
+
+def _cheap(video: MediaSpec | None) -> MediaSpec | None:
+    """The pictures of one of many: drawn and encoded once, within seconds, unless the scenario wants it otherwise."""
+    if video is None or "loop" not in VIDEO_SOURCES[video.source].options:
+        return video
+    return replace(video, options={"loop": CROWD_LOOP_SECS, **video.options})

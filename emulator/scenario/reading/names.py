@@ -10,15 +10,17 @@ from emulator.scenario.reading.nodes import Node, Word
 from emulator.scenario.reading.shapes import JsonSchema, Text
 
 _NAME = r"[^\W_][\w-]*"
+_WHO = rf"{_NAME}(\[(0|[1-9]\d?)\])?"
 _RULE = "letters, digits, _ and -"
 
-PARTICIPANT = Text("the name of a participant", _NAME, _RULE, 64)
+NEW_PARTICIPANT = Text("the name of a participant", _NAME, _RULE, 64)
+PARTICIPANT = Text("the name of a participant", _WHO, f"{_RULE}; crowd[0] for one of a crowd", 68)
 STREAM_KEY = Text("a stream key", _NAME, _RULE, 64)
-_STREAM = Text("a stream such as alice/self", rf"{_NAME}(/{_NAME})?", _RULE, 129)
+_STREAM = Text("a stream such as alice/self", rf"{_WHO}(/{_NAME})?", _RULE, 133)
 
 
 class Stream:
-    """`alice/self`, or `alice` when she has one stream only."""
+    """`alice/self`, or `alice` when she has one stream only; `crowd[0]/self`; `crowd` for everyone in it."""
 
     def read(self, node: Node, issues: Issues) -> StreamName:
         word = _STREAM.read(node, issues)
@@ -30,4 +32,4 @@ class Stream:
 
 
 STREAM = Stream()
-MILESTONE = re.compile(rf"(?P<who>{_NAME})(/(?P<key>{_NAME}))?\.(?P<happening>\w+)(\s*\+\s*(?P<plus>\S+))?")
+MILESTONE = re.compile(rf"(?P<who>{_WHO})(/(?P<key>{_NAME}))?\.(?P<happening>\w+)(\s*\+\s*(?P<plus>\S+))?")

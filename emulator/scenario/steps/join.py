@@ -1,4 +1,4 @@
-"""`{alice: join}`"""
+"""`{alice: join}` and `{alice: rejoin}`"""
 
 from __future__ import annotations
 
@@ -23,3 +23,18 @@ class Join(Step):
 
     async def perform(self, scene: Scene, who: str) -> None:
         await scene.join(who)
+
+
+@step("rejoin")
+@dataclass(frozen=True, slots=True)
+class Rejoin(Step):
+    """Come in once more as somebody new: another participant id, the same name. Who is in the room leaves first."""
+
+    def describe(self) -> str:
+        return "rejoin"
+
+    def reaches(self, who: str, cast: Cast) -> tuple[Milestone, ...]:
+        return (Milestone(who, JOINED),)
+
+    async def perform(self, scene: Scene, who: str) -> None:
+        await scene.rejoin(who)

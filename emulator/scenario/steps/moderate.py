@@ -38,7 +38,7 @@ class _Moderate(Step):
         read_all(partial(cast.find, name, issues) for name in self.names)
 
     async def perform(self, scene: Scene, who: str) -> None:
-        await _act(scene, self.action, {"participants": [scene.actors[name.text].id for name in self.names]})
+        await _act(scene, self.action, {"participants": scene.ids(name.text for name in self.names)})
 
 
 @step("mute", NAMES, kinds=MODERATOR_STEPS)

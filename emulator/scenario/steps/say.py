@@ -30,4 +30,4 @@ class Say(Step):
                 raise issues.misread(name.mark, f"{name} has messages: false")
 
     async def perform(self, scene: Scene, who: str) -> None:
-        await scene.client(who).say(self.message.text, [scene.actors[name.text].id for name in self.message.to])
+        await scene.client(who).say(self.message.text, scene.ids(name.text for name in self.message.to))

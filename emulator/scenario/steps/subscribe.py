@@ -1,26 +1,71 @@
-"""`{bob: {subscribe: alice/self}}` and `{bob: {unsubscribe: alice/self}}`"""
+"""`{bob: {subscribe: alice/self}}`, with `{to: alice/self, audio: false}` for a part of it, and `unsubscribe`"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from emulator.scenario.cast import Cast, StreamName
 from emulator.scenario.milestones import SUBSCRIBED, Milestone
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import STREAM
-from emulator.scenario.scene import Scene
+from emulator.scenario.reading.nodes import Mapping, Mark, Node
+from emulator.scenario.reading.shapes import Field, Flag, JsonSchema, Record
+from emulator.scenario.scene import Scene, all_of
 from emulator.scenario.steps.base import Step, step
 
 
-@step("subscribe", STREAM)
 @dataclass(frozen=True, slots=True)
-class Subscribe(Step):
-    """Watch one stream. `subscribe: all` at the participant needs no such step."""
+class Wanted:
+    """A stream, or the streams of a crowd, and which media of it."""
 
     stream: StreamName
+    audio: bool = True
+    video: bool = True
+
+
+def _wanted(mark: Mark, to: StreamName, audio: bool = True, video: bool = True) -> Wanted:
+    return Wanted(to, audio, video)
+
+
+class _Wanted:
+    """A bare stream, or a mapping."""
+
+    _record: Record[Any] = Record(
+        "a subscription",
+        {"to": Field(STREAM, required=True), "audio": Field(Flag()), "video": Field(Flag())},
+        _wanted,
+    )
+
+    def read(self, node: Node, issues: Issues) -> Wanted:
+        if not isinstance(node, Mapping):
+            return Wanted(STREAM.read(node, issues))
+        wanted: Wanted = self._record.read(node, issues)
+        if not wanted.audio and not wanted.video:
+            raise issues.misread(node.mark, "a subscription without audio and without video is none")
+        return wanted
+
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [STREAM.json_schema(), self._record.json_schema()]}
+
+
+@step("subscribe", _Wanted())
+@dataclass(frozen=True, slots=True)
+class Subscribe(Step):
+    """Watch a stream, or only hear or only see it; again for the same stream, to change that.
+
+    `subscribe: all` at the participant needs no such step.
+    """
+
+    wanted: Wanted
+
+    @property
+    def stream(self) -> StreamName:
+        return self.wanted.stream
 
     def describe(self) -> str:
-        return f"subscribe {self.stream}"
+        only = "" if self.wanted.audio and self.wanted.video else (" audio" if self.wanted.audio else " video")
+        return f"subscribe {self.stream}{only and ' only' + only}"
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
         cast.find_stream(self.stream, issues)
@@ -31,7 +76,11 @@ class Subscribe(Step):
         return (Milestone(who, SUBSCRIBED),)
 
     async def perform(self, scene: Scene, who: str) -> None:
-        await scene.client(who).subscribe(scene.stream_id(self.stream), audio=True, video=True)
+        client, wanted = scene.client(who), self.wanted
+        await all_of(
+            client.subscribe(stream, audio=wanted.audio, video=wanted.video)
+            for stream in scene.stream_ids(self.stream, but=who)
+        )
 
 
 @step("unsubscribe", STREAM)
@@ -46,4 +95,5 @@ class Unsubscribe(Step):
         cast.find_stream(self.stream, issues)
 
     async def perform(self, scene: Scene, who: str) -> None:
-        await scene.client(who).unsubscribe(scene.stream_id(self.stream))
+        client = scene.client(who)
+        await all_of(client.unsubscribe(stream) for stream in scene.stream_ids(self.stream, but=who))
