@@ -22,7 +22,7 @@ class ClientSocket(MediaSocket):
         assert isinstance(opened, cls)
         return opened
 
-    def send(self, datagram: bytes, address: Address) -> bool:
+    def send(self, datagram: bytes | memoryview, address: Address) -> bool:
         return True if self.cut else super().send(datagram, address)
 
     def forget_peer(self, peer: Peer) -> None:

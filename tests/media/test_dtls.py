@@ -19,7 +19,7 @@ from emulator.media.transport.dtls import (
     pack_records,
 )
 from emulator.media.transport.parameters import DtlsRole, Scheduler
-from emulator.media.transport.srtp import SrtpSession
+from emulator.media.transport.srtp import PacketBuffer, SrtpSession
 from emulator.wire.sdp import Fingerprint
 
 from .simulated_time import SimulatedTime
@@ -288,20 +288,20 @@ def test_records_are_packed_whole_and_in_order(records: list[bytes]) -> None:
 
 @pytest.mark.parametrize(("profile", "salt"), [("SRTP_AEAD_AES_128_GCM", 12), ("SRTP_AES128_CM_SHA1_80", 14)])
 def test_srtp_protects_and_drops_what_is_broken(profile: str, salt: int) -> None:
-    left, right = b"l" * (16 + salt), b"r" * (16 + salt)
-    sender, receiver = SrtpSession(SrtpKeys(profile, left, right)), SrtpSession(SrtpKeys(profile, right, left))
+    left, right, ours, theirs = b"l" * (16 + salt), b"r" * (16 + salt), PacketBuffer(), PacketBuffer()
+    sender = SrtpSession(SrtpKeys(profile, left, right), ours)
+    receiver = SrtpSession(SrtpKeys(profile, right, left), theirs)
     packet = rtp_packet(1)
-    protected, report = sender.protect_rtp(packet), sender.protect_rtcp(receiver_report())
-    assert protected is not None
-    assert report is not None
+    protected = bytes(sender.protect_rtp(packet) or b"")
+    report = bytes(sender.protect_rtcp(receiver_report()) or b"")
 
-    assert receiver.unprotect_rtp(protected[:-1] + b"?") is None
-    assert receiver.unprotect_rtp(protected) == packet
-    assert receiver.unprotect_rtp(protected) is None
-    assert receiver.unprotect_rtcp(report) == receiver_report()
-    assert receiver.unprotect_rtp(b"\x80") is None
-    assert receiver.unprotect_rtcp(b"\x80\xc8") is None
-    assert receiver.unprotect_rtp(bytes(5000)) is None
+    assert receiver.unprotect_rtp(theirs.fill(protected[:-1] + b"?")) is None
+    assert receiver.unprotect_rtp(theirs.fill(protected)) == packet
+    assert receiver.unprotect_rtp(theirs.fill(protected)) is None
+    assert receiver.unprotect_rtcp(theirs.fill(report)) == receiver_report()
+    assert receiver.unprotect_rtp(theirs.fill(b"\x80")) is None
+    assert receiver.unprotect_rtcp(theirs.fill(b"\x80\xc8")) is None
+    assert receiver.unprotect_rtp(theirs.fill(bytes(5000))) is None
     assert sender.protect_rtp(bytes([128]) + bytes(5000)) is None
     assert sum(receiver.errors.values()) == 5
     assert sum(sender.errors.values()) == 1

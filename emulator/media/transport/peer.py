@@ -33,7 +33,7 @@ from .parameters import (
     TimerHandle,
     TransportParameters,
 )
-from .srtp import SrtpSession
+from .srtp import PacketBuffer, SrtpSession
 from .stun import StunMessage
 
 EARLY_DTLS_LIMIT = 8
@@ -68,7 +68,10 @@ class PeerStats:
 class PeerSocket(Protocol):
     """What a peer needs of the socket it lives on."""
 
-    def send(self, datagram: bytes, address: Address) -> bool: ...
+    @property
+    def packet_buffer(self) -> PacketBuffer: ...
+
+    def send(self, datagram: bytes | memoryview, address: Address) -> bool: ...
 
     def learn_address(self, peer: Peer, address: Address) -> None: ...
 
@@ -126,9 +129,11 @@ class Peer:
         self.receive_stun: Callable[[StunMessage, Address], None] = self._receive_stun
         self.receive_dtls: Callable[[bytes, Address], None] = self._receive_dtls
         self.receive_media: Callable[[bytes], None] = self._receive_media
-        self._send: Callable[[bytes, Address], bool] = socket.send
+        self.receive_buffered: Callable[[int], None] = self._receive_buffered
+        self._send: Callable[[bytes | memoryview, Address], bool] = socket.send
 
         self._socket = socket
+        self._buffer = socket.packet_buffer
         self._certificate = certificate
         self._scheduler = scheduler
         self._timeouts = timeouts or PeerTimeouts()
@@ -244,6 +249,7 @@ class Peer:
         self.receive_stun = self._receive_stun
         self.receive_dtls = self._receive_dtls
         self.receive_media = self._receive_media
+        self.receive_buffered = self._receive_buffered
         if line is None:
             return
         send = self._socket.send
@@ -252,7 +258,8 @@ class Peer:
             if self.state not in (PeerState.CLOSED, PeerState.FAILED):  # it may have been long on its way
                 receive(*what)
 
-        def send_through(datagram: bytes, address: Address) -> bool:
+        def send_through(datagram: bytes | memoryview, address: Address) -> bool:
+            datagram = bytes(datagram)  # it may be on its way for longer than the buffer keeps it
             line.down(len(datagram), is_media(datagram), lambda: send(datagram, address))
             return True
 
@@ -265,7 +272,10 @@ class Peer:
         def media_through(packet: bytes) -> None:
             line.up(len(packet), True, partial(deliver, self._receive_media, packet))
 
-        self._send = send_through
+        def buffered_through(size: int) -> None:
+            media_through(bytes(self._buffer.view[:size]))
+
+        self._send, self.receive_buffered = send_through, buffered_through
         self.receive_stun, self.receive_dtls, self.receive_media = stun_through, dtls_through, media_through
 
     def close(self) -> None:
@@ -291,17 +301,21 @@ class Peer:
             self._early_dtls.append(datagram)
 
     def _receive_media(self, packet: bytes) -> None:
-        """An SRTP or SRTCP packet from one of this peer's addresses; told apart as RFC 5761 section 4 says."""
+        """An SRTP or SRTCP packet from one of this peer's addresses."""
+        self._receive_buffered(self._buffer.fill(packet))
+
+    def _receive_buffered(self, size: int) -> None:
+        """The same, as it lies in the socket's buffer. RTP and RTCP are told apart as RFC 5761 section 4 says."""
         srtp = self._srtp
         if srtp is None:
             self.stats.early_media_dropped += 1
-        elif len(packet) > 1 and 192 <= packet[1] <= 223:
-            plain = srtp.unprotect_rtcp(packet)
+        elif size > 1 and 192 <= self._buffer.data[1] <= 223:
+            plain = srtp.unprotect_rtcp(size)
             if plain is not None:
                 self.stats.rtcp_received += 1
                 self.on_rtcp(plain)
         else:
-            plain = srtp.unprotect_rtp(packet)
+            plain = srtp.unprotect_rtp(size)
             if plain is not None:
                 stats = self.stats
                 stats.rtp_received += 1
@@ -359,7 +373,7 @@ class Peer:
         return self._address is not None and self._send(datagram, self._address)
 
     def _dtls_established(self, keys: SrtpKeys) -> None:
-        self._srtp = SrtpSession(keys)
+        self._srtp = SrtpSession(keys, self._buffer)
         self.state = PeerState.CONNECTED
         self.connected_at = self._scheduler.time()
         self._cancel_connect_timer()

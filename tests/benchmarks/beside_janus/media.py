@@ -72,9 +72,10 @@ class Publisher:
 
     async def run(self) -> None:
         connection, stream = self._connection, self._stream
-        audio, video = connection.audio, connection.video
-        if audio is None or video is None:
+        audio = connection.audio
+        if audio is None:
             raise RuntimeError("publish() comes first")
+        (video,) = connection.videos
         video.on_keyframe_request = self._keyframe_wanted
         opus = random.randbytes(AUDIO_BYTES)
         rest = random.randbytes(PACKET_BYTES * stream.packets - 50)
@@ -179,7 +180,9 @@ class Viewer:
     def __init__(self, member: Member) -> None:
         self._member = member
         self._loop = asyncio.get_running_loop()
-        self.socket = CountingSocket.open(member.server.host, loop=self._loop, certificate=_CERTIFICATE)
+        opened = CountingSocket.open(member.server.host, loop=self._loop, certificate=_CERTIFICATE)
+        assert isinstance(opened, CountingSocket)
+        self.socket = opened
         self.peer = self.socket.create_peer(PeerRole.CLIENT)
         self._decrypted = 0
         self._wanted = 0

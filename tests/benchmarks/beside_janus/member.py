@@ -68,7 +68,7 @@ class Member:
         answer = self._waiting[transaction] = asyncio.get_running_loop().create_future()
         await self._ws.send_str(json.dumps(frame))
         async with asyncio.timeout(ANSWER_SECS):
-            reply = await answer
+            reply: Frame = await answer
         if reply["janus"] == "error":
             raise Refused(f"{self.server.name}: {kind}: {reply['error']}")
         return reply

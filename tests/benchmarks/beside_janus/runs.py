@@ -76,14 +76,10 @@ async def _publisher(
 
 @contextlib.asynccontextmanager
 async def _sending(publisher: Publisher) -> AsyncIterator[None]:
-    task = asyncio.create_task(publisher.run())
-    try:
+    async with asyncio.TaskGroup() as group:  # so that its failure is ours
+        task = group.create_task(publisher.run())
         yield
-        if task.done():
-            await task
-    finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def forwarding(server: Server, load: Load, seconds: float) -> Cost:
