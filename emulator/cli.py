@@ -1,16 +1,17 @@
-"""The command `rooms-emulator`: serve, run, wait."""
+"""The command `rooms-emulator`: serve, run, wait, contract, proxy."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from emulator.config import DEFAULT_PORT, Config, ConfigError, parse_rate_limit, parse_start_time
+from emulator.config import DEFAULT_KEY, DEFAULT_PORT, Config, ConfigError, parse_rate_limit, parse_start_time
 
 _DEFAULTS = Config()
 
@@ -41,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_run(commands)
     _add_wait(commands)
+    _add_contract(commands)
+    _add_proxy(commands)
     return parser
 
 
@@ -209,6 +212,59 @@ def _add_wait(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     wait.set_defaults(action=_wait)
 
 
+def _add_contract(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    contract = commands.add_parser(
+        "contract",
+        help="hold an API against what the service is known to do",
+        description="Make the same checks on the emulator and, with --base-url, on any other API. There they make "
+        "rooms of their own and delete them, and nothing else. Exit code 0 when all hold, 1 when not, 2 when none "
+        "could be made.",
+    )
+    _add_target(contract, "REST base URL of the API to check (default: the emulator alone)", required=False)
+    contract.add_argument("--check", action="append", default=[], metavar="ID", help="only this one (repeatable)")
+    contract.add_argument("--list", action="store_true", help="tell all checks with their rules and basis")
+    contract.add_argument("--cassette", type=Path, metavar="FILE", help="write what was said, without secrets")
+    contract.add_argument("--report", type=Path, metavar="FILE", help="write the findings as JSON")
+    _add_common(contract)
+    contract.set_defaults(action=_contract)
+    more = contract.add_subparsers(dest="contract_command", metavar="COMMAND")
+    diff = more.add_parser("diff", help="what two cassettes differ in; ids and times do not count")
+    diff.add_argument("old", type=Path, metavar="OLD")
+    diff.add_argument("new", type=Path, metavar="NEW")
+    diff.set_defaults(action=_contract_diff)
+    record = more.add_parser("record", help="what an app has used of a running emulator, as a consumer contract")
+    record.add_argument("file", type=Path, metavar="FILE")
+    record.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="default: %(default)s")
+    record.add_argument("--api-key", default=DEFAULT_KEY, metavar="KEY", help="the account (default: %(default)s)")
+    record.add_argument("--consumer", default="app", metavar="NAME", help="default: %(default)s")
+    record.set_defaults(action=_contract_record)
+    verify = more.add_parser("verify", help="replay a consumer contract on another API")
+    verify.add_argument("file", type=Path, metavar="FILE")
+    _add_target(verify, "REST base URL of the API to replay it on", required=True)
+    verify.set_defaults(action=_contract_verify)
+
+
+def _add_target(parser: argparse.ArgumentParser, about: str, *, required: bool) -> None:
+    parser.add_argument("--base-url", metavar="URL", required=required, help=about)
+    parser.add_argument(
+        "--api-key", metavar="KEY", help="key for it (default: $TELNYX_API_KEY, else the emulator's own default)"
+    )
+
+
+def _add_proxy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    proxy = commands.add_parser(
+        "proxy",
+        help="pass REST traffic on and tell what breaks the description of the API",
+        description="Listen, pass everything on to another API, and hold requests and answers against our description. "
+        "Until SIGINT or SIGTERM; exit code 1 when something broke it.",
+    )
+    proxy.add_argument("--upstream", metavar="URL", required=True, help="REST base URL, e.g. https://api.telnyx.com/v2")
+    proxy.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    proxy.add_argument("--port", type=int, default=DEFAULT_PORT + 1, help="0 = any (default: %(default)s)")
+    _add_common(proxy)
+    proxy.set_defaults(action=_proxy)
+
+
 # The commands import what they need when they run: `--help` must not wait for codecs to load.
 
 
@@ -255,6 +311,50 @@ def _wait(options: argparse.Namespace) -> int:
     from emulator.serve import wait
 
     return asyncio.run(wait(options.url, timeout=options.timeout))
+
+
+def _contract(options: argparse.Namespace) -> int:
+    from emulator.contracting import contract, list_checks
+
+    if options.list:
+        return list_checks()
+    return asyncio.run(
+        contract(
+            options.base_url,
+            _api_key(options),
+            only=options.check,
+            cassette=options.cassette,
+            report=options.report,
+        )
+    )
+
+
+def _contract_diff(options: argparse.Namespace) -> int:
+    from emulator.contracting import compare
+
+    return compare(options.old, options.new)
+
+
+def _contract_record(options: argparse.Namespace) -> int:
+    from emulator.contracting import record
+
+    return asyncio.run(record(options.url, options.api_key, options.file, consumer=options.consumer))
+
+
+def _contract_verify(options: argparse.Namespace) -> int:
+    from emulator.contracting import verify
+
+    return asyncio.run(verify(options.file, options.base_url, _api_key(options)))
+
+
+def _api_key(options: argparse.Namespace) -> str:
+    return options.api_key or os.environ.get("TELNYX_API_KEY") or DEFAULT_KEY
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    from emulator.contracting import proxy
+
+    return asyncio.run(proxy(options.upstream, host=options.host, port=options.port))
 
 
 if __name__ == "__main__":

@@ -129,6 +129,13 @@ async def test_snippet_run_scenario(emulator: Emulator) -> None:
     assert "everything as expected" in output
 
 
+async def test_snippet_contract(emulator: Emulator, tmp_path: Path) -> None:
+    code = BY_NAME["contract"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url).replace(".venv/bin/", "")
+    output = await run(["bash", "-euc", code], environment(emulator), cwd=tmp_path)
+    assert output.strip().endswith(" hold, 0 differ, 0 not reachable")
+    assert (tmp_path / "there.jsonl").exists()
+
+
 async def test_snippet_async_client(emulator: Emulator, tmp_path: Path) -> None:
     output = await run([sys.executable, "-W", "error", "-c", BY_NAME["async-client"].code], environment(emulator))
     assert "bob sees alice" in output

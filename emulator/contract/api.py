@@ -193,7 +193,9 @@ class Api:
                 redacted(body),
                 answer.status,
                 {name: answer.headers[name] for name in HEADERS if name in answer.headers},
-                redacted(answer.body) if answer.body is not None else (answer.raw[:500].decode("utf-8", "replace") or None),
+                redacted(answer.body)
+                if answer.body is not None
+                else (answer.raw[:500].decode("utf-8", "replace") or None),
             )
         )
 

@@ -185,8 +185,10 @@ def _placeholder(text: str, number: int) -> str:
 
 def _time_form(text: str) -> str:
     """How a time is written is a difference; which time it is, is none."""
-    return "<time" + ("." + "0" * len(text.partition(".")[2].rstrip("Z")) if "." in text and text[-1] == "Z" else "") + (
-        "Z>" if text[-1] == "Z" else " with offset>"
+    return (
+        "<time"
+        + ("." + "0" * len(text.partition(".")[2].rstrip("Z")) if "." in text and text[-1] == "Z" else "")
+        + ("Z>" if text[-1] == "Z" else " with offset>")
     )
 
 

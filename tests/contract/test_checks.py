@@ -43,5 +43,3 @@ async def test_an_answer_that_breaks_the_description_differs_although_the_check_
         result = await run_checks(base_url, "KEY_contract", checks=[CHECKS["a_room_may_keep_its_name"]])
     assert result.findings[0].verdict is Verdict.DIFFERS
     assert "answer /data/active_session_id: None is not of type 'string'" in result.findings[0].message
-
-

@@ -43,7 +43,7 @@ def check(*rules: str, basis: Basis = Basis.DOCUMENTED) -> Callable[[Run], Run]:
     """Decorator: the function's name is the check's id, its docstring what it says."""
 
     def register(run: Run) -> Run:
-        name = run.__name__  # type: ignore[attr-defined]  # checks are functions
+        name = run.__name__
         if name in CHECKS:
             raise ValueError(f"two checks are called {name}")
         says = " ".join((run.__doc__ or "").split())

@@ -8,7 +8,9 @@ from emulator.contract.checks.base import NOBODY, Basis, check, equal, true
 
 def _envelope(answer: Answer) -> None:
     for error in (answer.error, *answer.body["errors"][1:]):
-        true(isinstance(error.get("code"), str), f"{answer.request}: the code of an error is a text, got {error!r:.120}")
+        true(
+            isinstance(error.get("code"), str), f"{answer.request}: the code of an error is a text, got {error!r:.120}"
+        )
         true(isinstance(error.get("title"), str), f"{answer.request}: an error has a title, got {error!r:.120}")
 
 

@@ -42,7 +42,7 @@ async def layouts_have_bounds(api: Api) -> None:
     for wish in (
         {"resolution": "1281x720"},
         {"resolution": "1280x721"},
-        {"video_layout": {name: region for name in "abc"}},
+        {"video_layout": dict.fromkeys("abc", region)},
         {"video_layout": {"a": {**region, "width": 15}}},
         {"video_layout": {"a": {**region, "z_pos": 100}}},
     ):

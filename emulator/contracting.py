@@ -1,0 +1,160 @@
+"""What the contract commands do: check an API, compare cassettes, record and verify consumer contracts, proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from emulator.config import DEFAULT_KEY, Config
+from emulator.contract.api import Api
+from emulator.contract.cassette import Cassette, CassetteError, drift
+from emulator.contract.checks import CHECKS
+from emulator.contract.consumer import Contract, ContractError, Replay, contract_of
+from emulator.contract.proxy import Proxy
+from emulator.contract.report import Report
+from emulator.contract.run import Finding, Verdict, new_run, run_checks
+from emulator.server import Emulator, StartError
+
+
+def list_checks() -> int:
+    """A line for each check, with its rules, its basis and what it says."""
+    for check in CHECKS.values():
+        print(f"{check.id} [{' '.join(check.rules)}, {check.basis}]\n    {check.says}")
+    return 0
+
+
+async def contract(
+    base_url: str | None, api_key: str, *, only: Sequence[str], cassette: Path | None, report: Path | None
+) -> int:
+    """Exit code 0 when all checks hold there (without a base URL: here), 1 when not, 2 when none can be made."""
+    unknown = [name for name in only if name not in CHECKS]
+    if unknown:
+        print(f"rooms-emulator: no such check: {', '.join(unknown)} (contract --list tells all)", file=sys.stderr)
+        return 2
+    checks = [CHECKS[name] for name in only] if only else list(CHECKS.values())
+    try:
+        async with Emulator(Config(port=0)) as emulator:
+            here = await run_checks(emulator.rest_url, DEFAULT_KEY, checks=checks)
+    except StartError as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+    found = Report(here)
+    if base_url is not None:
+        found = Report(await run_checks(base_url, api_key, checks=checks, on_finding=_progress), here)
+    for line in found.lines():
+        print(line)
+    if not _written(found, cassette, report):
+        return 2
+    if found.there.count(Verdict.NOT_REACHABLE) == len(checks):
+        return 2
+    return 0 if found.holds else 1
+
+
+def _written(found: Report, cassette: Path | None, report: Path | None) -> bool:
+    try:
+        if cassette is not None:
+            found.there.cassette.write(cassette)
+        if report is not None:
+            report.write_text(found.text(), encoding="utf-8")
+    except OSError as error:
+        print(f"rooms-emulator: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        return False
+    return True
+
+
+def _progress(finding: Finding) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{finding.check.id}: {finding.verdict}", end="", file=sys.stderr, flush=True)
+
+
+def compare(old: Path, new: Path) -> int:
+    """Exit code 0 when two cassettes say the same, 1 when not, 2 when one can not be read."""
+    try:
+        found = drift(Cassette.read(old), Cassette.read(new))
+    except (OSError, CassetteError, UnicodeDecodeError) as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+    for each in found:
+        print(f"{each.check}\n{each.diff}\n")
+    print(f"{len(found)} checks differ" if found else "no difference")
+    return 1 if found else 0
+
+
+async def record(url: str, api_key: str, path: Path, *, consumer: str) -> int:
+    """What the account of this key has used of a running emulator, as a file. Exit code 2 when it can not be had."""
+    entries: list[dict[str, object]] = []
+    since, more = 0, True
+    headers = {"Authorization": f"Bearer {api_key}"}
+    try:
+        async with aiohttp.ClientSession(headers=headers) as http:
+            while more:
+                query = {"since": since, "limit": 5000}
+                async with http.get(f"{_root(url)}/_emulator/wire", params=query) as answer:
+                    answer.raise_for_status()
+                    page = (await answer.json())["data"]
+                entries += page["entries"]
+                since, more = page["next_since"], page["more"]
+        made = contract_of(entries, consumer=consumer)
+        made.write(path)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+    print(f"{path}: {len(made.uses)} operations in {len(made.exchanges)} exchanges, {len(made.webhooks)} webhook types")
+    return 0
+
+
+async def verify(path: Path, base_url: str, api_key: str) -> int:
+    """Exit code 0 when another server gives the consumer all it used, 1 when not, 2 when the file is none."""
+    try:
+        agreed = Contract.read(path)
+    except (OSError, ContractError, UnicodeDecodeError) as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return 2
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+        Api(base_url, api_key, run=new_run(), http=http) as api,
+    ):
+        verified = await Replay(agreed, api).run()
+    for each in verified:
+        print(each)
+    count = {verdict: sum(each.verdict is verdict for each in verified) for verdict in Verdict}
+    told = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
+    print(f"{agreed.consumer} on {base_url}: {told}")
+    return 1 if count[Verdict.DIFFERS] else 0
+
+
+async def proxy(upstream: str, *, host: str, port: int) -> int:
+    """Until SIGINT or SIGTERM. Exit code 0, 1 when something broke the description, 2 when it can not listen."""
+    passing = Proxy(upstream, tell=lambda line: print(line, flush=True))
+    runner = web.AppRunner(passing.app(), access_log=None, handle_signals=False)
+    await runner.setup()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        print(f"rooms-emulator: cannot listen on {host}:{port}: {error.strerror}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            await runner.cleanup()
+        return 2
+    bound = runner.addresses[0][1]
+    print(f"proxy: http://{host}:{bound}/v2 passes on to {passing.upstream}. Stop with Ctrl+C.", flush=True)
+    try:
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+    print(passing.summary())
+    return 1 if passing.violations else 0
+
+
+def _root(url: str) -> str:
+    return url.rstrip("/").removesuffix("/v2")

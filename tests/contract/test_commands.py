@@ -1,0 +1,64 @@
+"""The commands `contract` and `proxy` as somebody types them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from emulator.server import Emulator
+from tests.contract.wrong_server import wrong_server
+
+
+async def _command(*arguments: object) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "emulator", *map(str, arguments), stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_contract_against_another_server_tells_what_differs(emulator: Emulator, tmp_path: Path) -> None:
+    cassette, report = tmp_path / "there.jsonl", tmp_path / "report.json"
+    async with wrong_server(emulator.rest_url, "KEY_app", "patch_resets") as base_url:
+        code, out, err = await _command(
+            "contract", "--base-url", base_url, "--api-key", "KEY_app", "--cassette", cassette, "--report", report,
+            "--check", "patch_changes_what_is_sent", "--check", "no_key_is_401", "--log-level", "error",
+        )  # fmt: skip
+    assert (code, err) == (1, "")
+    assert "there: differs       here: holds         patch_changes_what_is_sent [R-34, inferred]" in out
+    assert "max_participants after a PATCH of webhook_timeout_secs: expected 7, got 10" in out
+    assert f"{base_url}: 1 hold, 1 differ, 0 not reachable" in out
+    assert cassette.read_text().startswith('{"cassette": 1')
+    found = {check["id"]: (check["there"], check["here"]) for check in json.loads(report.read_text())["checks"]}
+    assert found == {"patch_changes_what_is_sent": ("differs", "holds"), "no_key_is_401": ("holds", "holds")}
+    code, out, _ = await _command("contract", "diff", cassette, cassette)
+    assert (code, out) == (0, "no difference\n")
+
+
+async def test_unknown_checks_and_silent_servers_are_exit_code_2() -> None:
+    code, _, err = await _command("contract", "--check", "nothing")
+    assert (code, err) == (2, "rooms-emulator: no such check: nothing (contract --list tells all)\n")
+    code, out, _ = await _command("contract", "--base-url", "http://127.0.0.1:9", "--check", "no_key_is_401")
+    assert code == 2
+    assert "0 hold, 0 differ, 1 not reachable" in out
+
+
+async def test_proxy_runs_until_it_is_told_to_stop(emulator: Emulator) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "emulator", "proxy", "--upstream", emulator.rest_url, "--port", "0",
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        line = (await process.stdout.readline()).decode()
+        assert line.startswith("proxy: http://127.0.0.1:"), line
+        process.send_signal(signal.SIGTERM)
+        rest = (await process.stdout.read()).decode()
+        assert await process.wait() == 0
+    assert rest == "0 exchanges, 0 violations of 0 kinds, 0 requests for what is not described\n"
