@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from emulator.admin.events import EventRoutes
 from emulator.admin.faults import FaultRoutes
 from emulator.admin.guard import Guard, new_token
 from emulator.admin.impairments import ImpairmentRoutes
+from emulator.admin.metrics import Metrics
 from emulator.admin.problems import ProblemRoutes
 from emulator.admin.routes import Admin
 from emulator.admin.sink import SinkRoutes
@@ -39,7 +40,7 @@ from emulator.events import StoreError
 from emulator.faults import Catalogue, Facts, FaultBook, Rule
 from emulator.listening import StartError, bind
 from emulator.media.audio.activity import TalkSettings
-from emulator.media.impairments import ImpairmentBook
+from emulator.media.impairments import MEDIA, ActiveImpairment, ImpairmentBook
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
@@ -170,6 +171,11 @@ class Emulator:
         about = {name: fact for name, fact in facts.items() if isinstance(fact, str)}
         self.wire.by_id(account_id).mishap(rule.id, rule.surface, rule.kind.word, about)
 
+    def _note_impairment(self, account_id: str, impairment: ActiveImpairment, phase: Literal["began", "ended"]) -> None:
+        draft = impairment.draft
+        about = {"participant_id": draft.participant_id, "direction": draft.direction}
+        self.wire.by_id(account_id).mishap(impairment.id, MEDIA.name, draft.kind.word, about, phase)
+
     # -- starting and stopping ------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Emulator:
@@ -222,6 +228,7 @@ class Emulator:
         mint = TokenMint(self._token_key)
         talk = TalkSettings(self.config.talk_threshold_dbfs, self.config.talk_attack_secs, self.config.talk_hold_secs)
         impairments = self._impairments = ImpairmentBook(loop)
+        impairments.on_change = self._note_impairment
         conferences = self._conferences = Conferences(
             self._media, loop=loop, rng=rng, talk=talk, impairments=impairments
         )
@@ -290,6 +297,14 @@ class Emulator:
                 ImpairmentRoutes(access, impairments),
                 self._events,
                 StatsRoutes(access, conferences.statistics),
+                Metrics(
+                    tally=self.wire.tally,
+                    accounts=self.accounts,
+                    lobby=self.lobby,
+                    conferences=conferences,
+                    media=self._media,
+                    impairments=impairments,
+                ),
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
                 WireRoutes(access, self.wire),

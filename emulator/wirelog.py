@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from emulator.clock import Clock, iso_microseconds, monotonic
 from emulator.events import DEFAULT_HORIZON, EventLog, Record
+from emulator.tally import Tally
 
 MAX_ENTRIES = 5_000
 MAX_BYTES = 4 * 1024 * 1024
@@ -215,7 +216,7 @@ KINDS: tuple[type[Entry], ...] = (RestCall, SignalingFrame, WebhookAttempt, Mish
 
 
 class WireLog:
-    """One account's, oldest first. `now` gives its time, `real` real seconds."""
+    """One account's, oldest first. `now` gives its time, `real` real seconds. `tally` counts for all accounts."""
 
     def __init__(
         self,
@@ -224,7 +225,9 @@ class WireLog:
         real: Callable[[], float] = monotonic,
         max_entries: int = MAX_ENTRIES,
         max_bytes: int = MAX_BYTES,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = Tally() if tally is None else tally
         self._now = now
         self._real = real
         self._max_entries = max_entries
@@ -270,6 +273,7 @@ class WireLog:
         if got > MAX_TEXT:
             answered = answered[:MAX_TEXT]
         now, real = self._now(), self._real()
+        self._tally.call(surface, method, route, status, real - began)
         fields = (now, real, surface, method, target, route, status, real - began, asked, answered, sent, got, faults)
         self._add(OVERHEAD + len(target) + len(asked) + len(answered), RestCall, fields)
 
@@ -280,6 +284,10 @@ class WireLog:
         size = len(text)
         if size > MAX_TEXT:
             text = text[:MAX_TEXT]
+        if close is None:
+            self._tally.frames[direction, channel] += 1
+        else:
+            self._tally.closes[direction, close] += 1
         fields = (self._now(), self._real(), line, direction, channel, text, size, close)
         self._add(OVERHEAD + len(text), SignalingFrame, fields)
 
@@ -299,12 +307,15 @@ class WireLog:
         faults: tuple[str, ...] = (),
     ) -> None:
         """An attempt that is over, whatever came of it."""
+        self._tally.webhooks[status or 0] += 1
         body = body[:MAX_TEXT]
         told = (webhook_id, event_type, room_id, url, attempt, status, error, duration_ms, body, answer, faults)
         self._add(OVERHEAD + len(url) + len(body) + len(answer), WebhookAttempt, (self._now(), self._real(), *told))
 
     def mishap(self, rule_id: str, surface: str, what: str, about: Mapping[str, str], phase: Phase = "fired") -> None:
         """What goes wrong on purpose, at the moment it does."""
+        if phase != "ended":
+            self._tally.mishaps[surface, what] += 1
         short = {name: text[:MAX_TEXT] for name, text in about.items()}
         fields = (self._now(), self._real(), rule_id, surface, what, phase, short)
         self._add(OVERHEAD + sum(map(len, short.values())), Mishap, fields)
@@ -334,12 +345,13 @@ class WireLogs:
     def __init__(self, clock: Clock, *, real: Callable[[], float] = monotonic, max_bytes: int = MAX_ALL_BYTES) -> None:
         self.real = real
         self._max_bytes = max_bytes
-        self.unattributed = WireLog(clock.now, real=real)
+        self.tally = Tally()
+        self.unattributed = WireLog(clock.now, real=real, tally=self.tally)
         self._of: dict[str, WireLog] = {}
 
     def watch(self, account: Watched) -> None:
         """Keep a log for this account from now on."""
-        wire = self._of[account.id] = WireLog(account.now, real=self.real)
+        wire = self._of[account.id] = WireLog(account.now, real=self.real, tally=self.tally)
         account.log.subscribe(wire.on_record)
 
     def forget(self, account: Watched) -> None:

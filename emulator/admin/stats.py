@@ -74,6 +74,18 @@ _SENT: Mapping[str, Schema] = {
     "jitter_secs": _maybe(_secs("as their last receiver report says")),
     "round_trip_secs": _maybe(_secs("from their last receiver report")),
 }
+_LAYER = _all(
+    {
+        "rid": {**_NULLABLE_TEXT, "description": "null without simulcast"},
+        "flowing": {**_FLAG, "description": "packets have come lately"},
+        "viewers": _count("subscriptions that get it now"),
+        **_RECEIVED,
+        "frames": _COUNT,
+        "keyframes": _COUNT,
+        "plis_sent": _COUNT,
+    },
+    "A layer of a simulcast, the smallest first; without simulcast there is one.",
+)
 _FEED = _all(
     {
         "participant_id": _TEXT,
@@ -94,8 +106,9 @@ _FEED = _all(
                 "nacks_sent": _count("packets asked for again, repeats included"),
                 "abandoned": _count("packets that never came"),
                 "plis_sent": _count("keyframes asked for"),
+                "layers": list_schema(_LAYER),
             },
-            "Video from the publisher.",
+            "Video from the publisher. Of a simulcast packets and bytes are of all layers, the rest of the best one.",
         ),
     },
     "What a participant publishes.",
@@ -115,6 +128,8 @@ _SUBSCRIPTION = _all(
                 "frames": _COUNT,
                 "plis_received": _count("keyframes asked for, by PLI or FIR"),
                 "waiting_for_keyframe": _FLAG,
+                "layer": _maybe(_count("of a simulcast, 0 being the smallest; null before media flows")),
+                "estimate_bits_per_sec": _maybe(_count("what they say that fits through (REMB)")),
             },
             "Video to the subscriber.",
         ),

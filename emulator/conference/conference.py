@@ -400,6 +400,14 @@ class Conference:
     def mix_stats(self) -> MixStats:
         return self._mix.stats
 
+    def counts(self) -> dict[str, int]:
+        """How many connections of each kind there are."""
+        return {
+            "publisher": len(self._publishers),
+            "subscriber": len(self._subscribers),
+            "mixer": len(self._mixers),
+        }
+
     def statistics(self, now: float) -> statistics.Json:
         """What flows at present, and has flowed, through the connections there are."""
         published = {

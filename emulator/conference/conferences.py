@@ -75,6 +75,14 @@ class Conferences:
             if account_id == account.id
         ]
 
+    def counts(self) -> dict[str, int]:
+        """How many connections of each kind there are, of all accounts."""
+        found: dict[str, int] = {"publisher": 0, "subscriber": 0, "mixer": 0, "text": len(self._texts)}
+        for conference in self._by_session.values():
+            for kind, count in conference.counts().items():
+                found[kind] += count
+        return found
+
     def open_text(self, limits: DataLimits | None = None) -> TextLeg:
         """A connection for text messages; it ends when its owner closes it. Raises TransportStateError."""
         leg = TextLeg(self._socket, limits=limits or DataLimits(), forget=self._texts.discard)

@@ -88,7 +88,7 @@ class PublisherLeg:
     def __post_init__(self) -> None:
         feed = self.feed
         self.audio_rate = Rate(lambda: feed.stats().audio.bytes)
-        self.video_rate = Rate(lambda: feed.stats().video.bytes)
+        self.video_rate = Rate(lambda: sum(layer.video.bytes for layer in feed.stats().layers))
 
     def control(self, now: float) -> None:
         self.feed.tick(now)

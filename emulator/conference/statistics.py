@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from emulator.conference.legs import MixerLeg, PublisherLeg, SubscriberLeg, codec_name
+from emulator.media.rtp.feed_video import LayerStats
 from emulator.media.rtp.inbound import InboundStats
 from emulator.media.rtp.outbound import OutboundTrack
 from emulator.media.transport.peer import Peer
@@ -42,26 +43,42 @@ def of_publisher(leg: PublisherLeg, published: Published, now: float) -> Json:
         "video": {
             "codec": codec_name(leg.negotiated, "video"),
             **_received(stats.video),
+            "packets": sum(layer.video.packets for layer in stats.layers),
+            "bytes": sum(layer.video.bytes for layer in stats.layers),
             "bits_per_sec": leg.video_rate.bits_per_sec(now),
             "frames": stats.video.frames,
             "keyframes": stats.keyframes,
             "nacks_sent": stats.nacked,
             "abandoned": stats.abandoned,
             "plis_sent": stats.plis_sent,
+            "layers": [_layer(layer) for layer in stats.layers],
         },
+    }
+
+
+def _layer(layer: LayerStats) -> Json:
+    return {
+        "rid": layer.rid,
+        "flowing": layer.flowing,
+        "viewers": layer.viewers,
+        **_received(layer.video),
+        "bits_per_sec": layer.bitrate,
+        "frames": layer.video.frames,
+        "keyframes": layer.keyframes,
+        "plis_sent": layer.plis_sent,
     }
 
 
 def of_subscriber(leg: SubscriberLeg, published: Published, now: float) -> Json:
     """What a participant is sent of a stream."""
     subscription = leg.subscription
-    video = subscription.video_track
+    stats, video = subscription.stats(), subscription.video_track
     return {
         "participant_id": leg.participant_id,
         "from_participant_id": None if published is None else published[0],
         "stream_id": leg.stream_id,
         "key": None if published is None else published[1],
-        "malformed": subscription.stats().malformed,
+        "malformed": stats.malformed,
         "connection": _connection(leg.peer, now),
         "audio": {**_sent(subscription.audio_track), "bits_per_sec": leg.audio_rate.bits_per_sec(now)},
         "video": {
@@ -70,6 +87,8 @@ def of_subscriber(leg: SubscriberLeg, published: Published, now: float) -> Json:
             "frames": video.frames,
             "plis_received": video.keyframe_requests,
             "waiting_for_keyframe": video.waiting_for_keyframe,
+            "layer": stats.layer,
+            "estimate_bits_per_sec": stats.estimate,
         },
     }
 

@@ -62,6 +62,8 @@ class Lobby:
         self.wire = wire or WireLogs(RealClock())
         self.faults = faults or FaultBook(Catalogue([SIGNALING]))
         self.sessions: set[SignalingSession] = set()
+        self.opened = 0
+        """How many connections there have been."""
         self._mint = mint
         self._scheduler = scheduler
         self._hubs: dict[tuple[str, str], Hub] = {}
@@ -73,6 +75,7 @@ class Lobby:
         """A new connection to `/{room_id}/janus`."""
         session = SignalingSession(room_id, lobby=self, scheduler=self._scheduler, wake=wake, media=media)
         self.sessions.add(session)
+        self.opened += 1
         return session
 
     def closed(self, session: SignalingSession, *, lost: bool) -> None:

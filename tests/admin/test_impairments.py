@@ -160,6 +160,17 @@ async def test_they_are_of_the_account_whose_key_is_sent(admin: Caller, emulator
     assert (await admin.get("impairments")).data == []
 
 
+async def test_beginning_and_end_are_in_the_wire_log(admin: Caller) -> None:
+    await admin.post("impairments", {**LOSS, "direction": "up"})
+    await admin.call("DELETE", "impairments")
+    told = (await admin.get("wire?kind=fault")).data["entries"]
+    assert [(one["id"], one["surface"], one["what"], one["phase"]) for one in told] == [
+        ("loss-1", "media", "loss", "began"),
+        ("loss-1", "media", "loss", "ended"),
+    ]
+    assert told[0]["about"] == {"participant_id": "ada", "direction": "up"}
+
+
 async def test_kinds_say_what_can_be_wrong(admin: Caller) -> None:
     kinds = {kind["kind"]: kind for kind in (await admin.with_key(None).get("impairments/kinds")).data}
     assert set(kinds) == {"bandwidth", "blackout", "delay", "duplicate", "jitter", "loss", "reorder"}

@@ -100,6 +100,20 @@ async def test_counts_are_those_of_the_client(admin: Caller, join: MakeClient) -
     )
 
 
+async def test_each_layer_of_a_simulcast_is_told(admin: Caller, join: MakeClient) -> None:
+    ada, ben = await join("Ada"), await join("Ben")
+    await ada.publish(video={"source": "test_card", "size": "640x360", "simulcast": True, "loop": 0})
+    await ben.subscribe(ada)
+    await ben.sees(ada)
+    session = await when(admin, lambda s: all(layer["flowing"] for layer in s["feeds"][0]["video"]["layers"]))
+    video = session["feeds"][0]["video"]
+    assert [layer["rid"] for layer in video["layers"]] == ["l", "m", "h"]
+    assert video["packets"] == sum(layer["packets"] for layer in video["layers"])
+    assert all(layer["keyframes"] >= 1 for layer in video["layers"])
+    sent = session["subscriptions"][0]["video"]["layer"]
+    assert [layer["viewers"] for layer in video["layers"]] == [int(sent == index) for index in range(3)]
+
+
 async def test_loss_and_repair_show(admin: Caller, join: MakeClient) -> None:
     ada, ben = await join("Ada"), await join("Ben")
     await ada.publish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from emulator.faults import BadFault
 from emulator.faults.errors import below, shown
@@ -18,17 +18,25 @@ MAX_IMPAIRMENTS = 200
 """Of one account."""
 
 OnLine = Callable[[str, str, Line | None], None]
+Phase = Literal["began", "ended"]
 
 
 class Impairments:
     """The impairments of one account, in the order in which they were added.
 
-    `on_line(participant_id, line)` tells of the first impairment of a participant, and (None) of the end of the last.
+    `on_line(participant_id, line)` tells of the first impairment of a participant, and (None) of the end of the last;
+    `on_change` of every one.
     """
 
-    def __init__(self, scheduler: Scheduler, on_line: Callable[[str, Line | None], None]) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        on_line: Callable[[str, Line | None], None],
+        on_change: Callable[[ActiveImpairment, Phase], None],
+    ) -> None:
         self._scheduler = scheduler
         self._on_line = on_line
+        self._on_change = on_change
         self._active: dict[str, ActiveImpairment] = {}
         self._timers: dict[str, TimerHandle] = {}
         self._lines: dict[str, ParticipantLine] = {}
@@ -67,6 +75,7 @@ class Impairments:
         if line.empty:
             del self._lines[participant_id]
             self._on_line(participant_id, None)
+        self._on_change(impairment, "ended")
 
     def clear(self) -> None:
         for impairment_id in tuple(self._active):
@@ -101,6 +110,7 @@ class Impairments:
             line = self._lines[draft.participant_id] = ParticipantLine()
             self._on_line(draft.participant_id, line)
         line.add(impairment)
+        self._on_change(impairment, "began")
         return impairment
 
 
@@ -113,11 +123,13 @@ def _free_id(draft: Draft, taken: set[str]) -> str:
 class ImpairmentBook:
     """The impairments of all accounts, by account id; an account without any takes no room.
 
-    `on_line(account_id, participant_id, line)` is set by whoever holds the connections of participants.
+    `on_line(account_id, participant_id, line)` is set by whoever holds the connections of participants,
+    `on_change(account_id, impairment, phase)` by whoever keeps a record.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.on_line: OnLine = lambda account_id, participant_id, line: None
+        self.on_change: Callable[[str, ActiveImpairment, Phase], None] = lambda account_id, impairment, phase: None
         self._scheduler = scheduler
         self._impairments: dict[str, Impairments] = {}
 
@@ -126,7 +138,9 @@ class ImpairmentBook:
         impairments = self._impairments.get(account_id)
         if impairments is None:
             impairments = self._impairments[account_id] = Impairments(
-                self._scheduler, lambda participant_id, line: self.on_line(account_id, participant_id, line)
+                self._scheduler,
+                lambda participant_id, line: self.on_line(account_id, participant_id, line),
+                lambda impairment, phase: self.on_change(account_id, impairment, phase),
             )
         return impairments
 
@@ -134,6 +148,11 @@ class ImpairmentBook:
         """What a new connection of this participant goes through."""
         impairments = self._impairments.get(account_id)
         return None if impairments is None else impairments.line(participant_id)
+
+    @property
+    def count(self) -> int:
+        """How many are at work, of all accounts."""
+        return sum(len(impairments.active) for impairments in self._impairments.values())
 
     def forget(self, account_id: str) -> None:
         """The account is reset, or gone."""
