@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from conftest_plugin.errors import CallTimeout, RoomsEmulatorError, ServerStopped
+from emulator.clients.admin_client import AdminError
 
 START_SECS = 10.0
 STOP_SECS = 10.0
 SHOWN_FRAMES = 6
+_SAYING_ALL = (AssertionError, RoomsEmulatorError, AdminError)
 READ_SECS = 10.0
 """Patience for what only looks something up."""
 
@@ -127,7 +129,7 @@ class LoopThread:
         if error is None:
             return outcome.result  # type: ignore[return-value]  # without an error there is a result
         try:
-            raise error.with_traceback(None) if isinstance(error, AssertionError | RoomsEmulatorError) else error
+            raise error.with_traceback(None) if isinstance(error, _SAYING_ALL) else error
         finally:
             del error, outcome, future  # else the traceback, this frame and the error would hold each other
 

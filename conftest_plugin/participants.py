@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from conftest_plugin.facade import patience_with
 from conftest_plugin.loop_thread import LoopThread
 from emulator.clients import roster
 from emulator.clients.events import ClientEvent, Disconnected
@@ -22,11 +23,6 @@ from emulator.clients.room_client import RoomClient
 from emulator.clients.room_session import RoomSession, Status
 from emulator.clients.subscription import ReceptionStatistics, Subscription
 from emulator.clients.video_reception import DecodedFrame
-
-CALL_SECS = 30.0
-"""Patience with every call, besides what it waits for by its own arguments. The server's answers take up to 10 s."""
-WAITS = ("within", "for_seconds", "over", "timeout")
-"""Arguments that are seconds a call may take."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -145,7 +141,7 @@ class _Call(Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"{self.method.__name__}(): {error}") from None
         bound.apply_defaults()
-        patience = CALL_SECS + sum(bound.arguments[name] for name in WAITS if name in bound.arguments)
+        patience = patience_with(bound.arguments)
         return self.method(*bound.args, **bound.kwargs), patience, f"{presence.name}: {self.method.__name__}()"
 
 

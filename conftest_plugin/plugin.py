@@ -1,23 +1,68 @@
 """The fixtures. Every pytest run loads this file, so whatever is heavy is imported by the fixture that needs it.
 
-rooms_emulator_config   overridable: the emulator's settings
-rooms_emulator_server   one emulator for the whole run (with pytest-xdist: for each worker), started by its first user
-rooms_emulator          a fresh account on it, for tests without a loop: its methods block
-rooms_emulator_async    the same account for `async def` tests: the same methods, to be awaited
+rooms_emulator_config       overridable: the emulator's settings
+rooms_emulator_server       one emulator for the whole run (with pytest-xdist: for each worker), when first used
+rooms_emulator              a fresh account on it, for tests without a loop: its methods block
+rooms_emulator_async        the same account for `async def` tests: the same methods, to be awaited
+rooms_room                  a room in it
+rooms_participant           makes participants of that room
+rooms_webhooks              a receiver of the account's webhooks that checks their signatures
+rooms_clock                 the account's time
+rooms_faults                what goes wrong on purpose
+rooms_env                   sets the variables that the vendor's SDKs read
+telnyx_client               the vendor's Python SDK, pointed at the account; async_telnyx_client the awaitable one
+rooms_init_script           the script that sends the vendor's browser SDK here, for Playwright's `add_init_script`
+rooms_browser_context_args  for Playwright's `browser.new_context`; rooms_browser_launch_args for its `launch`
+
+`rooms_participant`, `rooms_webhooks`, `rooms_clock` and `rooms_faults` have twins with `_async` at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conftest_plugin import options
+
 if TYPE_CHECKING:
+    import telnyx
+
+    from conftest_plugin.clock import AsyncClock, Clock
+    from conftest_plugin.faults import AsyncFaults, Faults
+    from conftest_plugin.participants import AsyncParticipant, Participant
+    from conftest_plugin.room import Room
     from conftest_plugin.rooms_emulator import AsyncRoomsEmulator, RoomsEmulator
-    from conftest_plugin.server import EmulatorServer
+    from conftest_plugin.server import RoomsServer
     from conftest_plugin.tenant import Tenant
+    from conftest_plugin.webhooks import AsyncWebhooks, Webhooks
     from emulator.config import Config
+
+MARK = "rooms"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rooms-emulator", "Rooms emulator")
+    for option in options.ALL:
+        option.add_to(parser, group)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        f"{MARK}(seed=N, faults=[...], time=...): what the test's account on the Rooms emulator begins with: the seed"
+        " of its ids, fault rules, and where its time stands (ISO text, a datetime, or 'frozen').",
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A marked test has its account, whether or not it names a fixture."""
+    if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
+        item.fixturenames.append("_rooms_emulator_tenant")
+
+
+# -- the emulator, and an account on it --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -29,23 +74,39 @@ def rooms_emulator_config() -> Config:
 
 
 @pytest.fixture(scope="session")
-def rooms_emulator_server(rooms_emulator_config: Config) -> Iterator[EmulatorServer]:
-    """A running emulator on free ports, in a thread and an event loop of its own."""
-    from conftest_plugin.server import EmulatorServer
+def rooms_emulator_server(request: pytest.FixtureRequest) -> Iterator[RoomsServer]:
+    """A running emulator on free ports, in a thread and an event loop of its own; or that of --rooms-emulator-url."""
+    from conftest_plugin.server import AttachedServer, EmulatorServer
 
-    with EmulatorServer(rooms_emulator_config) as server:
+    url = options.URL.of(request.config)
+    server: RoomsServer
+    if url is not None:
+        server = AttachedServer(url, token=options.ADMIN_TOKEN.of(request.config))
+    else:
+        server = EmulatorServer(request.getfixturevalue("rooms_emulator_config"))
+    with server:
         yield server
 
 
 @pytest.fixture
-def _rooms_emulator_tenant(rooms_emulator_server: EmulatorServer) -> Iterator[Tenant]:
-    tenant = rooms_emulator_server.open_account()
-    yield tenant
-    rooms_emulator_server.close_account(tenant)
+def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.FixtureRequest) -> Iterator[Tenant]:
+    from conftest_plugin.marker import Wishes
+
+    marks = list(request.node.iter_markers(MARK))
+    wishes = Wishes.of(reversed(marks), seed=options.whole(options.SEED, request.config))
+    tenant = rooms_emulator_server.open_account(wishes.settings)
+    try:
+        if wishes.faults:
+            rooms_emulator_server.thread.wait(
+                tenant.admin.add_faults(wishes.faults), patience=30.0, what="adding the marker's faults"
+            )
+        yield tenant
+    finally:
+        rooms_emulator_server.close_account(tenant)
 
 
 @pytest.fixture
-def rooms_emulator(rooms_emulator_server: EmulatorServer, _rooms_emulator_tenant: Tenant) -> RoomsEmulator:
+def rooms_emulator(rooms_emulator_server: RoomsServer, _rooms_emulator_tenant: Tenant) -> RoomsEmulator:
     """A fresh account on the running emulator. Every method blocks until it is done, or raises after a while.
 
     When the test is over everybody leaves, sessions end, and the account is gone. It costs nothing until it is used.
@@ -56,8 +117,136 @@ def rooms_emulator(rooms_emulator_server: EmulatorServer, _rooms_emulator_tenant
 
 
 @pytest.fixture
-def rooms_emulator_async(rooms_emulator_server: EmulatorServer, _rooms_emulator_tenant: Tenant) -> AsyncRoomsEmulator:
+def rooms_emulator_async(rooms_emulator_server: RoomsServer, _rooms_emulator_tenant: Tenant) -> AsyncRoomsEmulator:
     """`rooms_emulator` for `async def` tests: the methods are awaited, in any event loop. One test may use both."""
     from conftest_plugin.rooms_emulator import AsyncRoomsEmulator
 
     return AsyncRoomsEmulator(rooms_emulator_server, _rooms_emulator_tenant)
+
+
+# -- what there is in it -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rooms_room(rooms_emulator: RoomsEmulator, request: pytest.FixtureRequest) -> Room:
+    """A room in the test's account; with `rooms_webhooks` in the same test, its webhooks go there."""
+    if {"rooms_webhooks", "rooms_webhooks_async"} & set(request.fixturenames):
+        _ = rooms_emulator.webhooks
+    return rooms_emulator.create_room()
+
+
+@pytest.fixture
+def rooms_participant(rooms_emulator: RoomsEmulator, rooms_room: Room) -> Callable[..., Participant]:
+    """`rooms_participant("alice", publish="self")`: somebody who has joined `rooms_room`, or the `room` given.
+
+    All arguments of `RoomsEmulator.participant`.
+    """
+
+    def join(name: str, *, room: Any = None, **arguments: Any) -> Participant:
+        __tracebackhide__ = True
+        return rooms_emulator.participant(rooms_room if room is None else room, name, **arguments)
+
+    return join
+
+
+@pytest.fixture
+def rooms_participant_async(rooms_emulator_async: AsyncRoomsEmulator, rooms_room: Room) -> Callable[..., Any]:
+    """`await rooms_participant_async("alice", publish="self")`: the same, with methods to be awaited."""
+
+    async def join(name: str, *, room: Any = None, **arguments: Any) -> AsyncParticipant:
+        __tracebackhide__ = True
+        return await rooms_emulator_async.participant(rooms_room if room is None else room, name, **arguments)
+
+    return join
+
+
+@pytest.fixture
+def rooms_webhooks(rooms_emulator: RoomsEmulator) -> Webhooks:
+    """A receiver of this test's webhooks: `rooms_webhooks.wait_for("participant.joined", {"participant_id": alice})`.
+
+    Rooms made through the fixtures from then on send theirs there; others are given its `url`.
+    """
+    return rooms_emulator.webhooks
+
+
+@pytest.fixture
+def rooms_webhooks_async(rooms_emulator_async: AsyncRoomsEmulator) -> AsyncWebhooks:
+    """`rooms_webhooks`, to be awaited: for tests in whose loop the app runs."""
+    return rooms_emulator_async.webhooks
+
+
+@pytest.fixture
+def rooms_clock(rooms_emulator: RoomsEmulator) -> Clock:
+    """The account's time: `now`, `freeze`, `advance(3600)`, `run`."""
+    return rooms_emulator.clock
+
+
+@pytest.fixture
+def rooms_clock_async(rooms_emulator_async: AsyncRoomsEmulator) -> AsyncClock:
+    """`rooms_clock`, to be awaited: an advance waits for webhooks, which an app in the test's loop must answer."""
+    return rooms_emulator_async.clock
+
+
+@pytest.fixture
+def rooms_faults(rooms_emulator: RoomsEmulator) -> Faults:
+    """What goes wrong on purpose: `rooms_faults.add("rest", "status", {"status": 503}, count=1)`."""
+    return rooms_emulator.faults
+
+
+@pytest.fixture
+def rooms_faults_async(rooms_emulator_async: AsyncRoomsEmulator) -> AsyncFaults:
+    """`rooms_faults`, to be awaited."""
+    return rooms_emulator_async.faults
+
+
+# -- the app's side ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rooms_env(rooms_emulator: RoomsEmulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """TELNYX_BASE_URL, TELNYX_API_KEY and TELNYX_PUBLIC_KEY, set for this test and the processes it starts."""
+    for name, value in rooms_emulator.env.items():
+        monkeypatch.setenv(name, value)
+    return rooms_emulator.env
+
+
+@pytest.fixture
+def telnyx_client(rooms_emulator: RoomsEmulator) -> Iterator[telnyx.Telnyx]:
+    """The vendor's Python SDK, in the test's account."""
+    from conftest_plugin.sdk import blocking_client
+
+    with blocking_client(rooms_emulator.env) as client:
+        yield client
+
+
+@pytest.fixture
+def async_telnyx_client(rooms_emulator: RoomsEmulator) -> telnyx.AsyncTelnyx:
+    """The vendor's awaitable Python SDK, in the test's account; it need not be closed."""
+    from conftest_plugin.sdk import awaitable_client
+
+    return awaitable_client(rooms_emulator.env)
+
+
+@pytest.fixture(scope="session")
+def rooms_init_script(rooms_emulator_server: RoomsServer) -> str:
+    """JavaScript that sends the vendor's browser SDK here: `context.add_init_script(rooms_init_script)`."""
+    from conftest_plugin.browser import init_script
+
+    return init_script(rooms_emulator_server)
+
+
+@pytest.fixture(scope="session")
+def rooms_browser_context_args() -> dict[str, Any]:
+    """`browser.new_context(**rooms_browser_context_args)`: camera and microphone are granted, and the page's content
+    security policy does not keep it from the emulator."""
+    from conftest_plugin.browser import CONTEXT_ARGS
+
+    return dict(CONTEXT_ARGS)
+
+
+@pytest.fixture(scope="session")
+def rooms_browser_launch_args() -> list[str]:
+    """`chromium.launch(args=rooms_browser_launch_args)`: cameras without hardware, sound without a click."""
+    from conftest_plugin.browser import LAUNCH_ARGS
+
+    return list(LAUNCH_ARGS)

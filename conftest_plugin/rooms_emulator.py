@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from conftest_plugin import scenarios
+from conftest_plugin.clock import AsyncClock, Clock, ClockControl
+from conftest_plugin.faults import AsyncFaults, FaultControl, Faults
 from conftest_plugin.participants import AsyncParticipant, Participant
 from conftest_plugin.room import AnyRoom, Room
 from conftest_plugin.scenarios import AnyScenario
-from conftest_plugin.server import EmulatorServer
+from conftest_plugin.server import RoomsServer
 from conftest_plugin.tenant import Publish, Subscribe, Tenant
+from conftest_plugin.webhooks import AsyncWebhooks, Webhooks
 from emulator.clients.sources.registry import AudioSpec, VideoSpec
 from emulator.scenario.report import Report
 
@@ -21,7 +24,7 @@ SCENARIO_SECS = 60.0
 class Account:
     """Where the emulator is, and who we are there."""
 
-    def __init__(self, server: EmulatorServer, tenant: Tenant) -> None:
+    def __init__(self, server: RoomsServer, tenant: Tenant) -> None:
         self._thread = server.thread
         self._tenant = tenant
         self.rest_url = server.rest_url
@@ -47,6 +50,21 @@ class Account:
 
 class RoomsEmulator(Account):
     """Every method blocks until it is done, or raises CallTimeout after a while."""
+
+    @property
+    def clock(self) -> Clock:
+        """The account's time."""
+        return Clock(ClockControl(self._tenant.admin), self._thread)
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on purpose in this account."""
+        return Faults(FaultControl(self._tenant.admin), self._thread)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """A receiver; rooms that are made from now on through this account send their webhooks there."""
+        return Webhooks(self._tenant.inbox, self._thread)
 
     def create_room(self, **fields: Any) -> Room:
         """`fields` as REST has them: unique_name, max_participants, ... Raises RequestRefused."""
@@ -96,6 +114,18 @@ class RoomsEmulator(Account):
 
 class AsyncRoomsEmulator(Account):
     """Every method is awaited, in any event loop; see `RoomsEmulator` for what each does."""
+
+    @property
+    def clock(self) -> AsyncClock:
+        return AsyncClock(ClockControl(self._tenant.admin), self._thread)
+
+    @property
+    def faults(self) -> AsyncFaults:
+        return AsyncFaults(FaultControl(self._tenant.admin), self._thread)
+
+    @property
+    def webhooks(self) -> AsyncWebhooks:
+        return AsyncWebhooks(self._tenant.inbox, self._thread)
 
     async def create_room(self, **fields: Any) -> Room:
         """`fields` as REST has them: unique_name, max_participants, ... Raises RequestRefused."""

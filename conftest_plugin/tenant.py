@@ -12,15 +12,18 @@ from typing import Any, Literal
 import aiohttp
 
 from conftest_plugin.following import Following
+from conftest_plugin.hosts import AccountSettings, Host
 from conftest_plugin.rest import Rest
 from conftest_plugin.room import AnyRoom, Room, room_id_of
+from conftest_plugin.webhooks import WebhookInbox
+from emulator.clients.admin_client import AdminClient
 from emulator.clients.room_client import RoomClient
 from emulator.clients.sources.registry import AudioSpec, VideoSpec
 from emulator.probes.tones import TONES
+from emulator.scenario import draws
 from emulator.scenario.report import Report
 from emulator.scenario.runner import run_scenario_on
 from emulator.scenario.schema import Scenario
-from emulator.server import Emulator
 
 LEAVE_SECS = 3.0
 """How long a goodbye may take; who cannot, vanishes."""
@@ -37,25 +40,45 @@ class _Guest:
 
 
 class Tenant:
-    """Nothing is created on the emulator until it is asked for something.
+    """Nothing is created on the emulator until it is asked for something, unless `settings` ask for `open`.
 
     `api_key` is random. Every coroutine runs on the emulator's loop; `conftest_plugin.rooms_emulator` brings it there.
     """
 
-    def __init__(self, emulator: Emulator, http: Callable[[], aiohttp.ClientSession]) -> None:
+    def __init__(
+        self, host: Host, http: Callable[[], aiohttp.ClientSession], settings: AccountSettings | None = None
+    ) -> None:
         self.api_key = f"KEY_{secrets.token_hex(16)}"
-        self._emulator = emulator
-        self._rest = Rest(http, rest_url=emulator.rest_url, api_key=self.api_key)
+        self.settings = settings or AccountSettings()
+        self.host = host
+        where = host.addresses
+        self.admin = AdminClient(where.admin_url, self.api_key, token=host.admin_token, http=http)
+        self._rest_url, self._ws_url = where.rest_url, where.ws_url
+        self._rest = Rest(http, rest_url=where.rest_url, api_key=self.api_key)
         self._guests: list[_Guest] = []
         self._tones = itertools.count()
+        self._inbox: WebhookInbox | None = None
 
     @property
     def used(self) -> bool:
         """There is something to clean up. May be asked in any thread."""
-        return bool(self._guests) or self.api_key in self._emulator.accounts
+        return bool(self._guests) or self._inbox is not None or self.host.knows(self.api_key)
+
+    @property
+    def inbox(self) -> WebhookInbox:
+        """Rooms that are made from now on send their webhooks there, unless they are told otherwise."""
+        if self._inbox is None:
+            self._inbox = WebhookInbox(self.admin)
+        return self._inbox
+
+    async def open(self) -> None:
+        """Make the account with its settings. Raises what the host raises."""
+        await self.host.open(self.api_key, self.settings)
 
     async def create_room(self, fields: dict[str, Any]) -> Room:
         """Raises RequestRefused."""
+        if self._inbox is not None:
+            fields = {"webhook_event_url": self._inbox.url, **fields}
         return Room.of(await self._rest.post("/rooms", fields))
 
     async def token(self, room: AnyRoom, ttl_secs: int | None = None) -> str:
@@ -80,9 +103,12 @@ class Tenant:
             raise ValueError(f'subscribe: expected "all" or None, got {subscribe!r:.60}')
         if options.get("token") is None:
             options["token"] = await self.token(room)
+        number = next(self._tones)
         if options.get("tone") is None:
-            options["tone"] = next(self._tones) % TONES
-        client = RoomClient(ws_url=self._emulator.ws_url, room_id=room_id_of(room), name=name, **options)
+            options["tone"] = number % TONES
+        if options.get("rng") is None and self.settings.seed is not None:
+            options["rng"] = draws.generator(self.settings.seed, name, "participant", str(number))
+        client = RoomClient(ws_url=self._ws_url, room_id=room_id_of(room), name=name, **options)
         guest = _Guest(client)
         self._guests.append(guest)
         await client.connect()
@@ -99,8 +125,7 @@ class Tenant:
 
     async def scenario(self, scenario: Scenario) -> Report:
         """Run it to its end. Raises StageError."""
-        emulator = self._emulator
-        return await run_scenario_on(scenario, rest_url=emulator.rest_url, ws_url=emulator.ws_url, api_key=self.api_key)
+        return await run_scenario_on(scenario, rest_url=self._rest_url, ws_url=self._ws_url, api_key=self.api_key)
 
     async def close(self) -> tuple[list[Exception], list[str]]:
         """Everybody leaves, sessions end, the account is gone.
@@ -114,7 +139,9 @@ class Tenant:
             if guest.following is not None:
                 errors += guest.following.errors
         try:
-            self._emulator.forget_account(self.api_key)
+            await self.host.forget(self.api_key)
+            if self._inbox is not None:  # last: the account's webhooks would make it anew
+                await self._inbox.close()
         except Exception as error:  # noqa: BLE001 - reported with the others
             errors.append(error)
         return errors, [f"{guest.client.name}: {fault}" for guest in guests for fault in guest.client.faults]

@@ -207,6 +207,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_wait(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     wait = commands.add_parser("wait", help="wait until an emulator answers /readyz")
     wait.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="default: %(default)s")
+    wait.add_argument(
+        "--ready-file", type=Path, metavar="FILE", help="wait for this file of `serve`, and for the emulator it names"
+    )
     wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="default: %(default)s")
     _add_common(wait)
     wait.set_defaults(action=_wait)
@@ -310,7 +313,7 @@ def _run(options: argparse.Namespace) -> int:
 def _wait(options: argparse.Namespace) -> int:
     from emulator.serve import wait
 
-    return asyncio.run(wait(options.url, timeout=options.timeout))
+    return asyncio.run(wait(options.url, ready_file=options.ready_file, timeout=options.timeout))
 
 
 def _contract(options: argparse.Namespace) -> int:

@@ -37,6 +37,9 @@ MIN_WAIT_SECS = 0.001
 
 LAST_INSTANT = datetime(9000, 1, 1, tzinfo=UTC)
 """No clock is moved past it: times must stay writable, tokens and their expiry included, and a year has four digits."""
+EARLIEST_START = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_START = datetime(8000, 1, 1, tzinfo=UTC)
+"""Where a clock may begin: tokens tell times in Unix seconds."""
 
 TaskT = TypeVar("TaskT", bound="asyncio.Future[Any]")
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.clock import EARLIEST_START, LATEST_START
+
 if TYPE_CHECKING:  # the command's --help must not wait for it to load
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -27,9 +29,6 @@ MIN_FRAME_BYTES, MAX_FRAME_BYTES = 16 * 1024, 1024 * 1024
 MAX_WEBHOOK_ATTEMPTS = 100
 MAX_WEBHOOK_SECS = 3600.0
 MAX_TALK_SECS = 60.0
-EARLIEST_START = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST_START = datetime(8000, 1, 1, tzinfo=UTC)
-"""Tokens tell times in Unix seconds; the clock's own end is LAST_INSTANT in emulator/clock.py."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _RATE = re.compile(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,6})?)", re.ASCII)

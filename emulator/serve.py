@@ -206,12 +206,21 @@ async def _play(script: Scenario, rest_url: str, ws_url: str, key: str) -> int:
     return 0 if report.ok else 1
 
 
-async def wait(url: str, *, timeout: float) -> int:
-    """Until `/readyz` answers 200: exit code 0, or 1 after `timeout` seconds."""
-    probe = url.rstrip("/").removesuffix("/v2") + "/readyz"
+async def wait(url: str, *, ready_file: Path | None = None, timeout: float) -> int:
+    """Until `/readyz` answers 200: exit code 0, or 1 after `timeout` seconds.
+
+    With a ready file: until it is there, and the emulator it names answers.
+    """
+    probe = _probe(url)
     last = "no answer"
     try:
         async with asyncio.timeout(timeout), aiohttp.ClientSession() as http:
+            while ready_file is not None:
+                address = _announced(ready_file)
+                if address is not None:
+                    probe, ready_file = _probe(address), None
+                else:
+                    await asyncio.sleep(WAIT_INTERVAL_SECS)
             while True:
                 try:
                     async with http.get(probe) as answer:
@@ -222,5 +231,19 @@ async def wait(url: str, *, timeout: float) -> int:
                     last = str(error)
                 await asyncio.sleep(WAIT_INTERVAL_SECS)
     except TimeoutError:
-        print(f"rooms-emulator: {probe} did not become ready within {timeout:g} s: {last}", file=sys.stderr)
+        what = f"{probe} did not become ready" if ready_file is None else f"{ready_file} was not written"
+        reason = f": {last}" if ready_file is None else ""
+        print(f"rooms-emulator: {what} within {timeout:g} s{reason}", file=sys.stderr)
         return 1
+
+
+def _announced(ready_file: Path) -> str | None:
+    """The address in it, None while it is not there or is something else."""
+    try:
+        return str(json.loads(ready_file.read_text())["rest_url"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _probe(url: str) -> str:
+    return url.rstrip("/").removesuffix("/v2") + "/readyz"

@@ -7,12 +7,14 @@ import logging
 import random
 import secrets
 import socket
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
 from emulator.admin.access import AccountAccess
+from emulator.admin.accounts import AccountRoutes
 from emulator.admin.clock import ClockRoutes
 from emulator.admin.events import EventRoutes
 from emulator.admin.faults import FaultRoutes
@@ -143,6 +145,16 @@ class Emulator:
         }
 
     # -- accounts -------------------------------------------------------------------------------------------------
+
+    def open_account(
+        self, key: str, *, seed: int | None = None, start_time: datetime | None = None, freeze: bool | None = None
+    ) -> Account:
+        """The account of a key that has none yet, with settings of its own; None: as the configuration has it.
+
+        Raises AccountExists, TooManyAccounts.
+        """
+        clock = self._new_clock(start_time, freeze)
+        return self.accounts.add(key, seed=seed, clock=clock)
 
     def forget_account(self, key: str) -> None:
         """End whatever goes on in this key's account, and drop it with all its records. Without effect if it has none.
@@ -285,6 +297,7 @@ class Emulator:
             ready=lambda: self._ready,
             guard=Guard(self._names(), token=self.admin_token),
             parts=[
+                AccountRoutes(self.accounts, open_account=self.open_account, forget=self.forget_account),
                 StateRoutes(
                     access,
                     on_reset=[
@@ -330,10 +343,10 @@ class Emulator:
         for sock in self._listening:
             await web.SockSite(self._runner, sock).start()
 
-    def _new_clock(self) -> TravellingClock:
+    def _new_clock(self, start_time: datetime | None = None, freeze: bool | None = None) -> TravellingClock:
         """Each account has one of its own: it runs with real time until somebody moves it."""
-        clock = TravellingClock(frozen_at=self.config.start_time)
-        if self.config.freeze:
+        clock = TravellingClock(frozen_at=start_time or self.config.start_time)
+        if self.config.freeze if freeze is None else freeze:
             clock.freeze()
         elif clock.frozen:
             clock.run()

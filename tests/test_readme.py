@@ -162,6 +162,10 @@ async def test_snippet_pytest_async(tmp_path: Path) -> None:
     assert "1 passed" in await run_pytest(code, tmp_path, *options)
 
 
+async def test_snippet_pytest_fixtures(tmp_path: Path) -> None:
+    assert "1 passed" in await run_pytest(BY_NAME["pytest-fixtures"].code, tmp_path, "-p", "no:asyncio")
+
+
 def test_snippet_command_1() -> None:
     """Run for real by whoever follows it; here: it installs from this folder and names files that exist."""
     code = BY_NAME["command-1"].code

@@ -32,13 +32,9 @@ class Access:
 
     def by_key_if_any(self, request: web.Request) -> Account | None:
         """None without an Authorization header; one that is there must be good. Raises Unauthenticated, Forbidden."""
-        header = request.headers.get(hdrs.AUTHORIZATION)
-        if header is None:
+        key = bearer_key(request)
+        if key is None:
             return None
-        scheme, _, key = header.partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not _KEY.fullmatch(key):  # RFC 7235 2.1: the scheme has no case
-            raise Unauthenticated
         try:
             account = self._accounts.by_key(key)
         except TooManyAccounts as error:
@@ -66,3 +62,15 @@ class Access:
                 "(Authorization: Bearer <API key>)."
             )
         return owners[0]
+
+
+def bearer_key(request: web.Request) -> str | None:
+    """The key that is sent, None without an Authorization header. Raises Unauthenticated for one that holds none."""
+    header = request.headers.get(hdrs.AUTHORIZATION)
+    if header is None:
+        return None
+    scheme, _, key = header.partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not _KEY.fullmatch(key):  # RFC 7235 2.1: the scheme has no case
+        raise Unauthenticated
+    return key

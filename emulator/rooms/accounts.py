@@ -92,14 +92,17 @@ class Accounts:
 
     def by_key(self, key: str) -> Account | None:
         """The account of this bearer key, or None if the key is refused. Raises TooManyAccounts."""
-        if not key:
+        if not self.accepts(key):
             return None
-        if self._keys:
-            # No early exit: the time taken tells nothing about the keys.
-            matches = [hmac.compare_digest(known.encode(), key.encode()) for known in self._keys]
-            if not any(matches):
-                return None
         return self._by_key.get(key) or self._create(key, self._seed, self._make_clock())
+
+    def accepts(self, key: str) -> bool:
+        """Whether this key has an account, or would have one at its first use."""
+        if not key or not self._keys:
+            return bool(key)
+        # No early exit: the time taken tells nothing about the keys.
+        matches = [hmac.compare_digest(known.encode(), key.encode()) for known in self._keys]
+        return any(matches)
 
     def add(self, key: str, *, seed: int | None = None, clock: Clock | None = None) -> Account:
         """A fresh account under a key of its own, with a seed and a clock of its own if given.

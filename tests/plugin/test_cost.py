@@ -28,7 +28,8 @@ before = set(sys.modules)
 import conftest_plugin.plugin
 print(sorted(set(sys.modules) - before))
 """
-    assert python("-c", code).stdout.strip() == "['conftest_plugin', 'conftest_plugin.plugin']"
+    loaded = ["conftest_plugin", "conftest_plugin.options", "conftest_plugin.plugin"]
+    assert python("-c", code).stdout.strip() == str(loaded)
 
 
 def test_loading_the_plugin_takes_less_than_5_ms() -> None:

@@ -16,7 +16,7 @@ INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
-addopts = -p no:cacheprovider -p no:faker -p no:hypothesispytest -p no:xdist
+addopts = -p no:cacheprovider -p no:faker -p no:hypothesispytest -p no:schemathesis -p no:timeout -p no:xdist
 """
 
 SYNC = """
@@ -236,12 +236,90 @@ def test_run_ends_without_a_thread_loop_or_socket_left_open(project: pytest.Pyte
 
 
 def test_fixtures_explain_themselves(project: pytest.Pytester) -> None:
-    result = project.runpytest_inprocess("--fixtures")
-    result.stdout.fnmatch_lines([
-        "rooms_emulator_config [[]session scope[]]*",
-        "*Settings of `rooms_emulator_server`*",
-        "rooms_emulator_server [[]session scope[]]*",
-        "rooms_emulator -- *",
-        "*A fresh account on the running emulator*",
-        "rooms_emulator_async -- *",
-    ])  # fmt: skip
+    told = project.runpytest_inprocess("--fixtures").stdout.str()
+    for line in ("rooms_emulator_config [session scope]", "rooms_emulator_server [session scope]"):
+        assert line in told
+    for fixture in ("rooms_emulator", "rooms_emulator_async", "rooms_room", "rooms_participant", "rooms_webhooks"):
+        assert f"\n{fixture} -- " in told
+    about = told[told.index("conftest_plugin.plugin") :]
+    assert "no docstring available" not in about[: about.index("\n---")]
+    assert "A fresh account on the running emulator" in about
+
+
+def test_markers_and_options_explain_themselves(project: pytest.Pytester) -> None:
+    project.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.rooms(*seed=N*"])
+    told = " ".join(project.runpytest_inprocess("--help").stdout.str().split())
+    assert "Rooms emulator: --rooms-emulator-url" in told
+    assert "(ini: rooms_emulator_url, environment: ROOMS_EMULATOR_URL)" in told
+
+
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [
+        ("sed=1", "pytest.mark.rooms has no 'sed'; it takes scenario, seed, faults, time"),
+        ("5", "pytest.mark.rooms takes keywords only"),
+        ("seed='x'", "seed=...): expected an integer"),
+        ("faults={}", "faults=...): expected a list of dicts"),
+        ("time='noon'", "time=...): expected a time such as"),
+        ("faults=[dict(surface='moon', kind='x')]", "/faults/0/surface: expected"),
+    ],
+)
+def test_marker_that_is_wrong_is_named_at_its_test_alone(project: pytest.Pytester, mark: str, told: str) -> None:
+    project.makepyfile(f"""
+        import pytest
+
+        @pytest.mark.rooms({mark})
+        def test_it():
+            pass
+
+        @pytest.mark.rooms(seed=1)
+        def test_other(rooms_room):
+            pass
+    """)
+    result = project.runpytest_inprocess("--strict-markers")
+    result.assert_outcomes(errors=1, passed=1)
+    assert told in result.stdout.str()
+
+
+def test_marker_of_a_test_overrides_that_of_its_class_and_the_option(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        import pytest
+
+        ids = {}
+
+        def test_by_option(rooms_room):
+            ids["option"] = rooms_room.id
+
+        @pytest.mark.rooms(seed=2, time="2030-01-01T00:00:00Z")
+        class TestIt:
+            def test_by_class(self, rooms_room, rooms_clock):
+                assert rooms_clock.now().year == 2030
+                ids["class"] = rooms_room.id
+
+            @pytest.mark.rooms(seed=1)
+            def test_by_its_own(self, rooms_room, rooms_clock):
+                assert rooms_clock.now().year == 2030
+                assert rooms_room.id == ids["option"] != ids["class"]
+    """)
+    project.runpytest_inprocess("--rooms-emulator-seed=1").assert_outcomes(passed=3)
+    project.runpytest_inprocess("--rooms-emulator-seed=one").stdout.fnmatch_lines(
+        ["*--rooms-emulator-seed: expected a whole number of at least 0, got 'one'*"]
+    )
+
+
+@pytest.mark.parametrize("fixture", ["telnyx_client", "async_telnyx_client"])
+def test_missing_sdk_is_an_error_that_says_what_to_install(project: pytest.Pytester, fixture: str) -> None:
+    project.makepyfile(f"""
+        import sys
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def without_it(monkeypatch):
+            monkeypatch.setitem(sys.modules, "telnyx", None)
+
+        def test_it({fixture}):
+            pass
+    """)
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E*SdkMissing: the vendor's SDK is not installed; pip install telnyx"])
