@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 import pytest
 
 
-@dataclass(frozen=True, slots=True)
 class Option:
     """`--rooms-emulator-NAME`, `ROOMS_EMULATOR_NAME` in the environment, `rooms_emulator_NAME` in the ini file."""
 
-    name: str
-    metavar: str
-    help: str
+    # No dataclass: making one takes longer than loading the rest of the plugin, and every pytest run loads this.
+    def __init__(self, name: str, metavar: str, help: str) -> None:
+        self.name = name
+        self.metavar = metavar
+        self.help = help
 
     @property
     def flag(self) -> str:
