@@ -27,6 +27,7 @@ from emulator.admin.sink import SinkRoutes
 from emulator.admin.sinks import Sinks
 from emulator.admin.state import StateRoutes
 from emulator.admin.stats import StatsRoutes
+from emulator.admin.timeline import TimelineRoutes
 from emulator.admin.webhooks import WebhookRoutes
 from emulator.admin.wire import WireRoutes
 from emulator.api.downloads import Downloads
@@ -321,6 +322,7 @@ class Emulator:
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
                 WireRoutes(access, self.wire),
+                TimelineRoutes(access, self.wire, self.lobby.problems),
                 SinkRoutes(self._sinks, self.webhook_signer.verifier),
             ],
             recorder=Recorder(self.wire, "admin"),

@@ -96,6 +96,12 @@ async def test_snippet_webhooks(emulator: Emulator) -> None:
     assert '"delivered"' in output
 
 
+async def test_snippet_timeline(emulator: Emulator, tmp_path: Path) -> None:
+    code = BY_NAME["timeline"].code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    await run(["bash", "-euc", code], environment(emulator), cwd=tmp_path)
+    assert (tmp_path / "timeline.html").read_text().startswith("<!doctype html>")
+
+
 async def test_snippet_faults(emulator: Emulator) -> None:
     code = BY_NAME["faults"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
     code = code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
