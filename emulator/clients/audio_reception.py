@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,7 @@ MAX_GAP = 480_000
 SAMPLE_RATE = 48_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Packet:
+class _Packet(NamedTuple):
     at: float
     timestamp: int
     payload: bytes

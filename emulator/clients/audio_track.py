@@ -11,17 +11,18 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log10
+from typing import NamedTuple
 
 import numpy as np
 
 from emulator.clients.beat import beat_of
+from emulator.clients.silence_gate import EVERY, SILENT_LEVEL, SilenceGate
 from emulator.clients.sources.base import FRAME_SAMPLES, AudioSource, PreparedAudioSource, Samples
 from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusEncoder
 from emulator.media.audio.pacer import PERIOD, TickSchedule
 
 LATE_SECS = 0.1
-SILENT_LEVEL = 127
 PREROLL_BLOCKS = 8
 """Blocks of a loop's end that are encoded before its beginning, so that the last packet leads over to the first."""
 
@@ -34,8 +35,7 @@ class EncodedBlock:
     level: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimedBlock:
+class TimedBlock(NamedTuple):
     """Block number and the loop's time it belongs to, exactly 20 ms after the one before."""
 
     number: int
@@ -44,7 +44,10 @@ class TimedBlock:
 
 
 class AudioTrack:
-    """Plays one source into its sinks, from `start` to `stop`. Sinks may be added and removed while it plays."""
+    """Plays one source into its sinks, from `start` to `stop`. Sinks may be added and removed while it plays.
+
+    Of a silence only the beginning is sent, and now and then a packet (`silence_gate.py`).
+    """
 
     def __init__(self, source: AudioSource, *, workers: Workers) -> None:
         self.source = source
@@ -55,7 +58,8 @@ class AudioTrack:
         """Of those sent, how many more than 0.1 s after their time."""
         self._workers = workers
         self._loop = asyncio.get_running_loop()
-        self._beat = beat_of(self._loop, PERIOD)
+        self._beat, self._rest = beat_of(self._loop, PERIOD), beat_of(self._loop, EVERY * PERIOD)
+        self._gate = SilenceGate()
         self._running = False
         self._stopped = False
         self._started_at = 0.0
@@ -84,6 +88,7 @@ class AudioTrack:
         self._running = False
         self._stopped = True
         self._beat.remove(self._tick)
+        self._rest.remove(self._rest_on)
 
     def samples(self, number: int) -> Samples:
         """Block `number` before encoding, for whoever mixes."""
@@ -95,16 +100,31 @@ class AudioTrack:
         due = self._schedule.due(now)
         self.skipped += due.skipped
         self._number += due.skipped
+        assert self._encode is not None
         for _ in range(due.ticks):
             number = self._number
             self._number += 1
-            self.sent += 1
-            assert self._encode is not None
-            at = self._started_at + number * PERIOD
-            self.late += now - at > LATE_SECS
-            block = TimedBlock(number, at, self._encode(number))
-            for sink in tuple(self.sinks):
-                sink(block)
+            encoded = self._encode(number)
+            if self._gate.passes(encoded.level):
+                self._send(number, encoded, now)
+        if self.source.loop == 1 and self._gate.at_rest:
+            self._beat.remove(self._tick)
+            self._rest.add(self._rest_on)
+
+    def _rest_on(self) -> None:
+        """What is silent for good needs no beat of 20 ms: only the packet of this moment is sent."""
+        now = self._loop.time()
+        number = int((now - self._started_at) / PERIOD)
+        assert self._encode is not None
+        self._send(number, self._encode(number), now)
+
+    def _send(self, number: int, encoded: EncodedBlock, now: float) -> None:
+        at = self._started_at + number * PERIOD
+        self.sent += 1
+        self.late += now - at > LATE_SECS
+        block = TimedBlock(number, at, encoded)
+        for sink in tuple(self.sinks):
+            sink(block)
 
 
 class _Loop:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from emulator.clients.audio_track import AudioTrack, EncodedBlock, TimedBlock, encode_block
+from emulator.clients.silence_gate import SILENT_LEVEL
 from emulator.clients.sources.base import FRAME_SAMPLES
 from emulator.media.audio.opus import OpusEncoder
 from emulator.media.audio.pacer import PERIOD
 
 
 class MixInput:
-    """Passes one track's packets on as they are; of several it sends the sum, in step with the one that came first."""
+    """Passes one track's packets on as they are; of several it sends the sum, whenever one of them has a packet."""
 
     def __init__(self, send: Callable[[TimedBlock], None]) -> None:
         self._send = send
@@ -21,6 +22,7 @@ class MixInput:
         self._newest: dict[str, TimedBlock] = {}  # key -> the track's newest block
         self._sinks: dict[str, Callable[[TimedBlock], None]] = {}
         self._encoder: OpusEncoder | None = None
+        self._slot = -1  # the last period of which the sum was sent
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -51,9 +53,14 @@ class MixInput:
 
     def _receive(self, key: str, block: TimedBlock) -> None:
         self._newest[key] = block
-        if key != next(iter(self._tracks)):
-            return
         if len(self._newest) > 1:
+            silent = block.encoded.level == SILENT_LEVEL
+            if silent and any(each.encoded.level != SILENT_LEVEL for each in self._newest.values()):
+                return  # those who say something keep the beat
+            slot = round(block.at / PERIOD)
+            if slot <= self._slot:
+                return
+            self._slot = slot
             block = TimedBlock(block.number, block.at, self._mixed(block.at))
         else:
             self._encoder = None

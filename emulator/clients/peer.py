@@ -19,7 +19,6 @@ from emulator.clients.sources.base import VideoCodec
 from emulator.clients.stream_receiver import StreamReceiver
 from emulator.media.rtp.assembler import Frame
 from emulator.media.rtp.errors import RtcpError, RtpError
-from emulator.media.rtp.header import RtpPacket
 from emulator.media.rtp.rtcp import SenderReport, parse_compound
 from emulator.media.rtp.sender import RtpSender
 from emulator.media.transport.answer import accept_answer, make_answer
@@ -194,7 +193,7 @@ class PeerConnection:
             self.malformed += 1
             return
         try:
-            receiver.receive(RtpPacket.parse(data), self._loop.time())
+            receiver.receive_data(data, self._loop.time())
         except RtpError as error:
             self.malformed += 1
             log.debug("%s: %s", self.name, error)

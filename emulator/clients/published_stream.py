@@ -7,6 +7,7 @@ of 180 x 180 once a second, or silence (signaling.md 4.3). Switching is done at 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from emulator.clients.sources.formats import layer_formats
 from emulator.clients.sources.silence import SilenceSource
 from emulator.clients.video_track import TimedFrame, VideoTrack
 from emulator.clients.workers import Workers
-from emulator.media.rtp import h264, vp8
+from emulator.media.rtp import vp8
 from emulator.media.rtp.sender import RtpSender
 from emulator.wire.display import StreamInfo
 
@@ -169,12 +170,10 @@ class _Layer:
         self._picture_id = 0
 
     def send(self, origin: float, frame: TimedFrame) -> None:
-        data = frame.encoded.data
+        payloads: Sequence[bytes] = frame.encoded.parts
         if self._codec == "VP8":
-            payloads = vp8.packetise(data, self._picture_id)
+            payloads = vp8.described(payloads, self._picture_id)
             self._picture_id += 1
-        else:
-            payloads = h264.packetise(data)
         self.sender.send_frame(payloads, round((frame.at - origin) * VIDEO_RATE))
 
 

@@ -57,6 +57,15 @@ class RoomClient(RoomSession):
             within=within,
         )
 
+    async def sees_picture(self, participant: Who, key: str = "self", *, within: float = 5.0) -> Sighting:
+        """A picture comes that is not black, whatever it shows: browsers have no test cards."""
+        return await watching.see(
+            self._finder(participant, key),
+            lambda sighting: not sighting.black,
+            f"{self.name} to see a picture from {_named(participant, key)}",
+            within=within,
+        )
+
     async def sees_black(self, participant: Who, key: str = "self", *, within: float = 5.0) -> Sighting:
         """A black picture comes: the fallback of a camera that is off."""
         return await watching.see(

@@ -30,10 +30,11 @@ _KEYFRAME_EVERY = 3000
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """VP8 data, or H.264 in Annex B form."""
+    """VP8 data, or H.264 in Annex B form; `parts` are the same cut for packets (`vp8.slices`, `h264.packetise`)."""
 
     data: bytes
     keyframe: bool
+    parts: tuple[bytes, ...]
 
 
 class VideoEncoder:
@@ -64,5 +65,6 @@ class VideoEncoder:
         data = b"".join(bytes(packet) for packet in packets)
         if not data:
             raise MediaError(f"the {self._codec} encoder gave nothing for a picture")
-        is_keyframe = vp8.is_keyframe(data) if self._codec == "VP8" else h264.is_keyframe(data)
-        return EncodedFrame(data, is_keyframe)
+        if self._codec == "VP8":
+            return EncodedFrame(data, vp8.is_keyframe(data), vp8.slices(data))
+        return EncodedFrame(data, h264.is_keyframe(data), tuple(h264.packetise(data)))

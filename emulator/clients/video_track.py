@@ -1,4 +1,4 @@
-"""Pictures in time: one timer draws and encodes a source's frames in a worker, at a rate that does not drift."""
+"""Pictures in time: a source's frames are drawn and encoded in a worker, and sent at a rate that does not drift."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
+from emulator.clients.beat import beat_of
 from emulator.clients.picture_encoders import picture_encoder
-from emulator.clients.sources.base import VideoSource
+from emulator.clients.sources.base import LoopingVideoSource, VideoSource
 from emulator.clients.video_encoder import EncodedFrame
 from emulator.clients.workers import Workers
 from emulator.media.audio.pacer import TickSchedule
@@ -18,6 +19,9 @@ from emulator.media.audio.pacer import TickSchedule
 log = logging.getLogger("emulator.clients")
 
 LATE_SECS = 0.1
+STEP_SECS = 0.01
+HAIR_SECS = 1e-5
+"""As `TickSchedule` takes it: a hair early is on time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class VideoTrack:
         self._schedule = TickSchedule(0.0, period=1 / source.format.fps, catch_up=1)
         self._number = 0
         self._encoder = picture_encoder(source)
+        # Loops are for crowds, and send in step: forty timers would wake the event loop hundreds of times a second.
+        loops = isinstance(source, LoopingVideoSource) and source.loop > 0
+        self._beat = beat_of(self._loop, STEP_SECS) if loops else None
 
     def start(self, at: float | None = None) -> None:
         """Begin now; a second call does nothing. `at`: the loop's time of the first picture, if not the present one."""
@@ -63,6 +70,8 @@ class VideoTrack:
         self._started_at = self._loop.time() if at is None else at
         self._schedule = TickSchedule(self._started_at, period=1 / self.source.format.fps, catch_up=1)
         self._tick()
+        if self._beat is not None:
+            self._beat.add(self._step)
 
     def request_keyframe(self) -> None:
         """The next picture is a keyframe."""
@@ -70,13 +79,22 @@ class VideoTrack:
 
     async def stop(self) -> None:
         """No frame reaches the sink after this call; returns when the worker is done with the last one."""
+        self._rest()
+        job = self._job
+        if job is not None and not job.cancel():
+            await asyncio.wait([asyncio.wrap_future(job)])
+
+    def _rest(self) -> None:
         self._running = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        job = self._job
-        if job is not None and not job.cancel():
-            await asyncio.wait([asyncio.wrap_future(job)])
+        if self._beat is not None:
+            self._beat.remove(self._step)
+
+    def _step(self) -> None:
+        if self._loop.time() >= self._schedule.next_at - HAIR_SECS:
+            self._tick()
 
     def _tick(self) -> None:
         due = self._schedule.due(self._loop.time())
@@ -89,7 +107,8 @@ class VideoTrack:
                 self._begin(number)
             else:
                 self.skipped += 1
-        self._timer = self._loop.call_at(self._schedule.next_at, self._tick)
+        if self._beat is None:
+            self._timer = self._loop.call_at(self._schedule.next_at, self._tick)
 
     def _begin(self, number: int) -> None:
         keyframe, self._keyframe_wanted = self._keyframe_wanted, False
@@ -113,9 +132,7 @@ class VideoTrack:
             # Whatever a source raises ends its track only, and is there to be seen.
             log.exception("a video source failed at picture %d", number)
             self.failure = error
-            self._running = False
-            if self._timer is not None:
-                self._timer.cancel()
+            self._rest()
             return
         self._send(number, frame)
 

@@ -119,6 +119,12 @@ class RoomClientOnStage:
         except AssertionError as error:
             raise ExpectationFailed(str(error)) from None
 
+    async def sees_picture(self, stream: StreamId, *, within: float) -> None:
+        try:
+            await self._client.sees_picture(*stream, within=within)
+        except AssertionError as error:
+            raise ExpectationFailed(str(error)) from None
+
     async def sees_not(self, stream: StreamId, *, within: float) -> None:
         try:
             await self._client.sees_not(*stream, within=within)

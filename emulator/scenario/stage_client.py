@@ -81,6 +81,10 @@ class StageClient(Protocol):
         """Raises ExpectationFailed unless this stream's own moving picture arrives within so many seconds."""
         ...
 
+    async def sees_picture(self, stream: StreamId, *, within: float) -> None:
+        """Raises ExpectationFailed unless some picture of this stream arrives that is not black."""
+        ...
+
     async def sees_not(self, stream: StreamId, *, within: float) -> None:
         """Raises ExpectationFailed unless its picture stays away for a second that begins within so many seconds."""
         ...

@@ -31,10 +31,10 @@ from tests.browser.sdk_bundle import ensure_bundle
 from tests.browser.sdk_page import SdkPage
 
 TALKERS = 3
-LOOP_SECS = 4.0
+LOOP_SECS = 2.0
 SETTLE_SECS = 6.0
 """After the last one has joined: all loops have been encoded once round."""
-JOIN_AT_ONCE = 4
+JOIN_AT_ONCE = 2
 TILE_FPS = 8.0
 MOST_LATE = 0.01
 LEAST_TILES = 0.9
@@ -83,7 +83,7 @@ class Publishers:
                 )
                 self.clients.append(client)
                 await client.connect()
-                audio = {"source": "speech", "talk": 3, "pause": 1} if number < TALKERS else "silence"
+                audio = {"source": "speech", "talk": 2, "pause": 2} if number < TALKERS else "silence"
                 stream = await client.publish("self", video={"source": "test_card", "loop": LOOP_SECS}, audio=audio)
                 await stream.wait_connected(30)
 
@@ -227,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "what", nargs="*", choices=["room", "browser", "rooms", []], default=["room", "rooms", "browser"]
     )
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rooms", type=int, default=10, help="how many rooms of 20 `rooms` has (default 10)")
     parser.add_argument("--profile", action="store_true", help="show where the loop's time goes, too")
     options = parser.parse_args(arguments)
     print(machine())
@@ -236,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ensure_bundle()
             outcome = asyncio.run(watched(options.seconds))
         else:
-            size = (1, 49) if what == "room" else (10, 20)
+            size = (1, 49) if what == "room" else (options.rooms, 20)
             outcome = asyncio.run(measure(what, *size, options.seconds, profile=options.profile))
         print(outcome.describe(), flush=True)
         held = held and outcome.holds

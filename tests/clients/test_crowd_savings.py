@@ -203,7 +203,7 @@ async def test_what_is_kept_is_bounded_and_a_stream_without_keyframes_goes_on(wo
 
 async def test_a_loss_leaves_what_came_before_it_to_be_seen(workers: Workers) -> None:
     reception = await _unattended(workers, 10)
-    reception.receive(replace(_frames()[11], lost_before=1), LATER + 2)
+    reception.receive(_frames()[11]._replace(lost_before=1), LATER + 2)
     assert _seen(reception) == [0, 9]
     assert reception.frames_dropped == 1
     await reception.close()

@@ -174,7 +174,7 @@ async def test_frames_are_decoded_and_their_cards_read(workers: Workers) -> None
 async def test_after_a_loss_pictures_wait_for_the_next_keyframe(workers: Workers) -> None:
     screen = Screen(workers)
     frames = _card_frames()
-    for frame in (*frames[:5], replace(frames[6], lost_before=1), *frames[7:9], *frames[45:50]):
+    for frame in (*frames[:5], frames[6]._replace(lost_before=1), *frames[7:9], *frames[45:50]):
         screen.reception.receive(frame, 0.0)
         await asyncio.sleep(0.01)
     assert await screen.decoded(10) == [0, 1, 2, 3, 4, 45, 46, 47, 48, 49]

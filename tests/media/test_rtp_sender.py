@@ -20,7 +20,7 @@ from emulator.media.rtp.rtcp import (
     SenderReport,
     serialise_compound,
 )
-from emulator.media.rtp.sender import RtpSender
+from emulator.media.rtp.sender import RESENDS, RtpSender
 from emulator.media.rtp.sequence import sequence_delta, timestamp_delta
 from emulator.media.rtp.timing import ntp_middle, ntp_time
 
@@ -252,3 +252,19 @@ def test_a_feed_and_a_sender_understand_each_other() -> None:
     in_order = sorted(bob.video, key=lambda packet: sequence_delta(packet.sequence, bob.video[0].sequence))
     assert [packet.payload[2:] for packet in in_order] == [b"key", b"delta", b"lost", *[b"delta"] * 4]
     assert dropped
+
+
+def test_who_asks_for_everything_again_and_again_gets_as_much_as_is_sent() -> None:
+    sending = Sending()
+    for number in range(600):
+        sending.sender.send_frame([b"x"], number)
+    first = sending.packets[-RESENDS].sequence
+    wanted = tuple((first + offset) & 0xFFFF for offset in range(RESENDS))
+    for _ in range(10):
+        sending.sender.receive_rtcp(serialise_compound((ReceiverReport(1), Nack(1, 7, wanted))))
+    assert sending.sender.stats().resent == RESENDS
+    assert sending.sender.stats().not_resent == 9 * RESENDS
+    for number in range(5):
+        sending.sender.send_frame([b"x", b"y"], number)
+    sending.sender.receive_rtcp(serialise_compound((ReceiverReport(1), Nack(1, 7, wanted))))
+    assert sending.sender.stats().resent == RESENDS + 10

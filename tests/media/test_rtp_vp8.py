@@ -108,3 +108,8 @@ def test_a_later_partition_starts_no_keyframe() -> None:
 def test_frames_that_cannot_be_cut_are_refused(frame: bytes, size: int) -> None:
     with pytest.raises(PayloadError):
         vp8.packetise(frame, 1, max_payload=size)
+
+
+@given(st.binary(min_size=1, max_size=6000), st.integers(0, 1 << 17))
+def test_slices_that_are_kept_give_the_same_payloads(frame: bytes, picture_id: int) -> None:
+    assert vp8.described(vp8.slices(frame), picture_id) == vp8.packetise(frame, picture_id)

@@ -150,6 +150,9 @@ class FakeClient:
     async def sees(self, stream: StreamId, *, within: float) -> None:
         await self._expect(lambda: self._visible(stream), f"sees {stream[1]}", within)
 
+    async def sees_picture(self, stream: StreamId, *, within: float) -> None:
+        await self._room.ask(self._name, f"sees_picture {stream[0]}/{stream[1]}")
+
     async def sees_not(self, stream: StreamId, *, within: float) -> None:
         await self._expect(lambda: not self._visible(stream), f"sees_not {stream[1]}", within)
 

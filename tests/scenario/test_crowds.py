@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.scenario.errors import ScenarioInvalid
+from emulator.scenario.expectations import strangers
 from emulator.scenario.loader import loads
 from emulator.scenario.plan import make_plan
 from tests.scenario.fake_room import FakeRoom, engine, play
@@ -71,7 +72,7 @@ def test_the_pictures_of_a_crowd_repeat_soon_unless_it_wants_otherwise() -> None
     cast = loads(crowded()).cast
     video = cast["crowd[1]"].streams["self"].video
     assert video is not None
-    assert video.options == {"loop": 4.0}
+    assert video.options == {"loop": 2.0}
     own = (
         loads(crowded().replace("video: test_card", "video: {loop: 9s, fps: 5}")).cast["crowd[1]"].streams["self"].video
     )
@@ -278,3 +279,16 @@ async def test_freezing_says_what_stands_still() -> None:
 async def test_a_source_is_replaced_by_another() -> None:
     room = await _played("{at: 2s, do: {alice: {replace: {stream: self, video: screen}}}}")
     assert "alice replace self" in room.said
+
+
+@virtually
+async def test_who_is_not_of_the_cast_can_be_seen_and_heard() -> None:
+    room = await _played("{at: 2s, expect: {bob: [{sees_picture: {of: some-id, key: screen}}, {hears_tone: 9}]}}")
+    assert "bob sees_picture some-id/screen" in room.said
+    assert "bob hears 9" in room.said
+
+
+def test_the_tones_of_the_grammar_are_those_of_the_probes() -> None:
+    from emulator.probes import tones
+
+    assert strangers.TONES == tones.TONES

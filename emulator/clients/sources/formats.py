@@ -13,7 +13,7 @@ CODEC = Words("a video codec", ("VP8", "H264"))
 LOOP = Seconds(0, 60)
 """Seconds after which pictures repeat, and cost nothing any more; 0: each is drawn and encoded anew."""
 LOOP_SECS = 60.0
-CROWD_LOOP_SECS = 4.0
+CROWD_LOOP_SECS = 2.0
 """For one of many, who shall cost little from the beginning."""
 
 FORMAT: Mapping[str, Option] = {

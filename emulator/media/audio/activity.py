@@ -66,6 +66,10 @@ class Talkers(Generic[K]):
         watch = self._watched.get(who)
         return watch is not None and watch.talking
 
+    def watches(self, who: K) -> bool:
+        """Whether anything was heard of `who` that has not worn off; a quiet observation of others means nothing."""
+        return who in self._watched
+
     def observe(self, who: K, level: float, now: float) -> Transition[K] | None:
         """Takes one level. The transition it causes, if any. Quiet ones who are not watched yet cost no memory."""
         watch = self._watched.get(who)

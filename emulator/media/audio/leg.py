@@ -157,8 +157,14 @@ class Leg(Generic[K]):
 
     def _next_frame(self) -> Samples | None:
         inbox, jitter = self._inbox, self._jitter
+        # Of a silence that rests (DTX) now and then a packet comes, and there is nothing to play: most legs, mostly.
+        rests = inbox and self._quiet_run >= _QUIET_RUN and jitter.idle and not self._line.size
         while inbox:
             payload, sequence, timestamp, level = inbox.popleft()
+            if rests and (level == _SILENT_LEVEL or payload == self._last_payload):
+                self._undecoded += 1
+                continue
+            rests = False
             try:
                 samples = packet_samples(payload)
             except OpusError:
@@ -221,7 +227,7 @@ class Leg(Generic[K]):
         self._concealed += samples
         start, end = _fade(self._invented), _fade(self._invented + samples)
         self._invented += samples
-        if start == 0 or self._decoder is None:
+        if start == 0 or self._decoder is None or self._quiet_run >= _QUIET_RUN:  # what follows a silence is silent
             return np.zeros(samples, dtype=np.float32)
         block = self._decoder.conceal(samples)
         return block * np.linspace(start, end, samples, dtype=np.float32)

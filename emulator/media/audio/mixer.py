@@ -145,10 +145,13 @@ class Mixer(Generic[K]):
                 contributions[leg] = frame
             transitions.append(self._talkers.forget(leg.id))
             self._streams.pop(leg, None)
+        watches = self._talkers.watches
         for leg in legs:
             frame = leg.contribution()
             if frame is not None:
                 contributions[leg] = frame
+            elif not watches(leg.id):
+                continue  # quiet, and was so before: most legs, mostly
             transitions.append(self._talkers.observe(leg.id, SILENCE_DBFS if leg.muted else leg.level, now))
         transitions += self._talkers.expire(now)
         happened = [transition for transition in transitions if transition is not None]

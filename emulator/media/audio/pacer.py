@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PERIOD = 0.02  # s
 CATCH_UP = 5  # ticks run at once after a stall: 100 ms, what browsers' jitter buffers take well
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """`ticks` to run now, one after the other, after moving RTP timestamps on by `skipped` ticks that never run."""
 
     ticks: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emulator.media.rtp import h264, vp8
 from emulator.media.rtp.errors import PayloadError
@@ -10,8 +10,7 @@ from emulator.media.rtp.header import RtpPacket
 from emulator.media.rtp.sequence import extend_sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame as a decoder takes it: VP8 data, H.264 in Annex B form, one Opus packet.
 
     `timestamp` is the packets' (32 bit). `damaged`: parts of it are missing, decoding it will fail or show garbage.
@@ -73,6 +72,19 @@ class FrameAssembler:
         self._held[number] = packet
         self._newest = max(self._newest, number)
         return frames + self.poll(now)
+
+    def step_over(self, sequence: int) -> bool:
+        """Whether a packet is the next, with nothing held or lost before it; if so, it is counted as joined.
+
+        For a codec whose frames are one packet each, that is the usual case, and its caller has the frame already.
+        """
+        number = self._next
+        if number is None or self._held or self._lost or sequence != number & 0xFFFF:
+            return False
+        self._newest = number
+        self._next = self._cursor = number + 1
+        self._emitted = True
+        return True
 
     def poll(self, now: float) -> list[Frame]:
         """Frames that are due because something missing has been waited for long enough."""

@@ -26,6 +26,9 @@ from emulator.media.rtp.rtcp import (
 from emulator.media.rtp.timing import ntp_time, round_trip_time
 
 REPORT_INTERVAL = 1.0  # seconds between sender reports
+RESENDS = 256
+"""Packets that may be sent again at once; one more with each packet that is sent. Who has lost packets because there
+were too many, asks for all of them again and again: unbounded, the answers keep the path full for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,8 @@ class RtpSender:
         self._audio_level_id = audio_level_id
         self._extensions = dict(extensions or {})
         # One block per audio level that occurs (128 at most), and one under None for packets without a level.
-        self._blocks: dict[AudioLevel | None, bytes] = {}
-        self._extension_block(AudioLevel(SILENCE) if audio_level_id is not None else None)  # fails early
+        self._blocks: dict[int | None, bytes] = {}
+        self._extension_block(SILENCE if audio_level_id is not None else None)  # fails early
         # Below 2^15, so that losing the first packets cannot confuse the receiver's SRTP index (RFC 3711 3.3.1).
         self._sequence = random.getrandbits(15)
         self._timestamp_base = random.getrandbits(32)
@@ -100,19 +103,18 @@ class RtpSender:
         self._packets = 0
         self._bytes = 0
         self._resent = 0
+        self._resends = RESENDS  # how many are allowed now
         self._not_resent = 0
         self._keyframe_requests = 0
         self._malformed = 0
 
-    def _extension_block(self, level: AudioLevel | None) -> bytes:
-        block = self._blocks.get(level)
-        if block is None:
-            extensions = dict(self._extensions)
-            if level is not None:
-                if self._audio_level_id is None:
-                    raise RtpError("an audio level needs the id of its header extension, none was given")
-                extensions[self._audio_level_id] = level.serialise()
-            block = self._blocks[level] = serialise_extensions(extensions)
+    def _extension_block(self, level: int | None) -> bytes:
+        extensions = dict(self._extensions)
+        if level is not None:
+            if self._audio_level_id is None:
+                raise RtpError("an audio level needs the id of its header extension, none was given")
+            extensions[self._audio_level_id] = AudioLevel(level).serialise()
+        block = self._blocks[level] = serialise_extensions(extensions)
         return block
 
     def send_frame(
@@ -125,7 +127,9 @@ class RtpSender:
         """
         if self._closed or not payloads:
             return
-        extension = self._extension_block(None if audio_level is None else AudioLevel(audio_level))
+        extension = self._blocks.get(audio_level)
+        if extension is None:
+            extension = self._extension_block(audio_level)
         first_byte = 0x90 if extension else 0x80
         timestamp = (timestamp + self._timestamp_base) & 0xFFFFFFFF
         self._reference = (self._clock(), timestamp)
@@ -139,6 +143,7 @@ class RtpSender:
             self._packets += 1
             self._bytes += len(payload)
             self._send_rtp(head + payload)
+        self._resends = min(self._resends + last + 1, RESENDS)
 
     def receive_rtcp(self, data: bytes) -> None:
         """One RTCP compound from the other side; what concerns other streams is ignored, what is broken is counted."""
@@ -167,11 +172,12 @@ class RtpSender:
 
     def _resend(self, lost: Sequence[int]) -> None:
         for sequence in lost:
-            data = self._sent.get(sequence)
+            data = self._sent.get(sequence) if self._resends else None
             if data is None:
                 self._not_resent += 1
             else:
                 self._resent += 1
+                self._resends -= 1
                 self._send_rtp(data)
 
     def _keyframe_wanted(self) -> None:

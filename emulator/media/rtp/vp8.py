@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import Struct
 
 from emulator.media.rtp.errors import PayloadError
@@ -148,6 +148,21 @@ def packetise(
     count = -(-len(frame) // room)
     size = -(-len(frame) // count)
     return [(rest if offset else first) + frame[offset : offset + size] for offset in range(0, len(frame), size)]
+
+
+def slices(frame: bytes, *, max_payload: int = MAX_PAYLOAD) -> tuple[bytes, ...]:
+    """What `packetise` puts behind the descriptors, for frames that are sent again and again."""
+    room = max_payload - _WITH_PICTURE_ID.size
+    size = -(-len(frame) // -(-len(frame) // room))
+    return tuple(frame[offset : offset + size] for offset in range(0, len(frame), size))
+
+
+def described(parts: Sequence[bytes], picture_id: int) -> list[bytes]:
+    """The payloads of a frame from its slices: as `packetise` makes them, without layers."""
+    number = picture_id & 0x7FFF | 0x8000
+    first, *others = parts
+    rest = _WITH_PICTURE_ID.pack(0x80, 0x80, number)
+    return [_WITH_PICTURE_ID.pack(0x90, 0x80, number) + first, *(rest + part for part in others)]
 
 
 def depacketise(payloads: Iterable[bytes]) -> bytes:

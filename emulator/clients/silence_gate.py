@@ -1,0 +1,32 @@
+"""Most of a silence is not sent, as with DTX in a browser: most microphones are silent most of the time."""
+
+from __future__ import annotations
+
+WHOLE = 10
+"""Silent packets sent before any is left out: a listener's decoder has come to rest by then (200 ms)."""
+EVERY = 20
+"""Of the silent ones after that, one in so many is sent: each 400 ms, as Opus does it (RFC 6716, section 2.1.9)."""
+SILENT_LEVEL = 127
+"""-dBov (RFC 6464): digital silence."""
+
+
+class SilenceGate:
+    """Asked once for each packet of 20 ms, in order. What is left out is a gap in timestamps, not in numbers."""
+
+    __slots__ = ("_silent",)
+
+    def __init__(self) -> None:
+        self._silent = 0
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether most of what is silent is left out by now."""
+        return self._silent >= WHOLE
+
+    def passes(self, level: int) -> bool:
+        """Whether a packet of this level is to be sent."""
+        if level != SILENT_LEVEL:
+            self._silent = 0
+            return True
+        self._silent += 1
+        return self._silent <= WHOLE or self._silent % EVERY == 0

@@ -1,0 +1,46 @@
+"""Most of a silence is left out, and nobody hears the difference."""
+
+from __future__ import annotations
+
+import asyncio
+
+from emulator.clients.silence_gate import EVERY, SILENT_LEVEL, WHOLE, SilenceGate
+from tests.clients.conftest import MakeClient
+
+
+def test_a_silence_begins_whole_and_is_sparse_then() -> None:
+    gate = SilenceGate()
+    assert all(gate.passes(30) for _ in range(100))
+    passed = [gate.passes(SILENT_LEVEL) for _ in range(200)]
+    assert passed[:WHOLE] == [True] * WHOLE
+    assert sum(passed[WHOLE:]) == len(passed) // EVERY
+    assert gate.passes(126)
+    assert [gate.passes(SILENT_LEVEL) for _ in range(WHOLE)] == [True] * WHOLE
+
+
+async def test_who_is_silent_sends_little_and_is_heard_at_once_when_it_speaks(join: MakeClient) -> None:
+    alice, bob = await join("Alice"), await join("Bob")
+    await alice.publish(video=None, audio="silence")
+    subscription = await bob.subscribe(alice)
+    await bob.hears_not(alice, for_seconds=0.5)
+    before, began = subscription.heard.packets_received, asyncio.get_running_loop().time()
+    await bob.hears_not(alice, for_seconds=0.8)
+    seconds = asyncio.get_running_loop().time() - began
+    assert subscription.heard.packets_received - before <= seconds / 0.4 + 1
+    assert subscription.statistics.audio_lost == 0
+    await alice.replace(audio="tone")
+    await bob.hears(alice)
+    await bob.hears(alice, through=subscription)
+
+
+async def test_a_voice_beside_a_silence_is_whole_in_the_mix(join: MakeClient) -> None:
+    alice, bob = await join("Alice"), await join("Bob")
+    await alice.publish("self", video=None, audio="silence")
+    await bob.hears_not(alice, for_seconds=0.5)  # the silence rests by now
+    await alice.publish("music", video=None, audio={"source": "tone", "index": 9})
+    await bob.hears(9)
+    before, began = bob.heard.packets_received, asyncio.get_running_loop().time()
+    await bob.hears(9)
+    samples = bob.audio(0.3)
+    assert len(samples) >= 0.25 * 48_000
+    assert bob.heard.packets_received - before <= (asyncio.get_running_loop().time() - began) * 50 + 10
