@@ -15,12 +15,13 @@ from emulator.api.validation import (
     integer_between,
     nullable,
     read_body,
+    some_of,
     text,
     webhook_url,
 )
 from emulator.rooms import queries
 from emulator.rooms.records import Records
-from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
+from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, VIDEO_CODECS, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
 from emulator.wire import rest
 
 WEBHOOK_FIELDS: Mapping[str, Check] = {
@@ -34,6 +35,7 @@ FIELDS: Mapping[str, Check] = {
     "unique_name": nullable(text),
     "max_participants": integer_between(*MAX_PARTICIPANTS_RANGE),
     "enable_recording": boolean,
+    "video_codecs": nullable(some_of(*VIDEO_CODECS)),
     **WEBHOOK_FIELDS,
 }
 """What a body may set (section 2.2). `null` unsets a field that has no other default."""
@@ -90,6 +92,7 @@ def wire(records: Records, room: Room, *, with_sessions: bool) -> rest.Room:
         webhook_event_url=settings.webhook_event_url,
         webhook_event_failover_url=settings.webhook_event_failover_url,
         webhook_timeout_secs=settings.webhook_timeout_secs,
+        video_codecs=settings.video_codecs,
         sessions=[sessions.wire(records, s, with_participants=False) for s in queries.sessions_of(records, room)]
         if with_sessions
         else None,

@@ -130,6 +130,21 @@ def boolean(pointer: str, value: Any) -> bool:
     return value
 
 
+def some_of(*words: str) -> Check:
+    """A list with at least one of these words, none of them twice."""
+    expected = f"a list of {' and '.join(words)} or of one of them, each once"
+
+    def check(pointer: str, value: Any) -> list[str]:
+        if not isinstance(value, list) or not value:
+            raise _wrong(pointer, expected, value)
+        for index, item in enumerate(value):
+            if item not in words or item in value[:index]:
+                raise _wrong(f"{pointer}/{index}", f"part of {expected}", item)
+        return list(value)
+
+    return check
+
+
 def webhook_url(pointer: str, value: Any) -> str:
     """An http or https URL: those are what webhooks are delivered over (sections 2.2, 5; R-30)."""
     url = text(pointer, value)

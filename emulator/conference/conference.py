@@ -30,6 +30,7 @@ from emulator.media.transport.negotiation import (
     MIX_POLICY,
     OPUS,
     PUBLISHER_POLICY,
+    AnswerPolicy,
     LocalSource,
     Negotiated,
 )
@@ -115,11 +116,12 @@ class Conference:
     ) -> Published:
         """Answer a publisher's offer. The stream is announced once the connection is up.
 
-        `bitrate` in bit/s caps what the publisher is allowed to send (REMB). Raises SdpError, NegotiationError.
+        `bitrate` in bit/s caps what the publisher is allowed to send (REMB). Raises SdpError, NegotiationError;
+        CodecMismatch if none of the room's `video_codecs` is offered.
         """
         peer = self._new_peer(participant_id)
         try:
-            answer, negotiated = make_answer(offer, peer.local, PUBLISHER_POLICY)
+            answer, negotiated = make_answer(offer, peer.local, self._publisher_policy(participant_id))
         except Exception:
             peer.close()
             raise
@@ -147,6 +149,14 @@ class Conference:
         return Published(
             answer, codec_name(negotiated, "audio"), codec_name(negotiated, "video"), len(feed.video.layers)
         )
+
+    def _publisher_policy(self, participant_id: str) -> AnswerPolicy:
+        """The codecs that the room allows at this moment, in its order."""
+        session = self._account.session(self._account.participant(participant_id).session_id)
+        allowed = self._account.room(session.room_id).settings.video_codecs
+        if allowed is None:
+            return PUBLISHER_POLICY
+        return replace(PUBLISHER_POLICY, video_codecs=tuple(name.upper() for name in allowed))
 
     def set_bitrate(self, stream_id: str, bitrate: int) -> None:
         for leg in self._publishers.values():
@@ -232,6 +242,9 @@ class Conference:
         repair = next((codec for media in negotiated.of_kind("video") for codec in media.codecs[1:]), None)
         if repair is not None:
             leg.subscription.repair_with(repair.payload_type)
+        level_id = audio_level_id(negotiated)
+        if level_id is not None:
+            leg.subscription.tell_levels(level_id)
         if "audio" not in accepted:
             leg.subscription.set_relay(audio=False)
         if "video" not in accepted:

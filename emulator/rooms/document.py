@@ -19,7 +19,7 @@ from emulator.rooms.composition import Composition, CompositionSettings
 from emulator.rooms.errors import BadDocument
 from emulator.rooms.participant import IMPORTED, Participant
 from emulator.rooms.recording import Recording
-from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
+from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, VIDEO_CODECS, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
 from emulator.rooms.session import Session
 from emulator.rooms.state import State
 
@@ -34,6 +34,7 @@ _ROOM_SETTINGS: Mapping[str, v.Read] = {
     "unique_name": v.text,
     "max_participants": v.integer_between(*MAX_PARTICIPANTS_RANGE),
     "enable_recording": v.boolean,
+    "video_codecs": v.some_of(*VIDEO_CODECS),
     **_WEBHOOK_FIELDS,
 }
 _MEDIA_FIELDS: Mapping[str, v.Read] = {

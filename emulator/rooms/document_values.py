@@ -119,6 +119,17 @@ def one_of(*words: str) -> Read:
     return read
 
 
+def some_of(*words: str) -> Read:
+    expected = f"a list of {' and '.join(words)}, each at most once"
+
+    def read(pointer: str, value: Any) -> list[str]:
+        if not isinstance(value, list) or any(word not in words or value.count(word) > 1 for word in value):
+            raise wrong(pointer, expected, value)
+        return list(value)
+
+    return read
+
+
 def plain_object(pointer: str, value: Any) -> dict[str, Any]:
     """A copy without what is not set."""
     if not isinstance(value, dict):

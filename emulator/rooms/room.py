@@ -9,6 +9,8 @@ from typing import Any
 DEFAULT_MAX_PARTICIPANTS = 10
 MAX_PARTICIPANTS_RANGE = (2, 50)
 WEBHOOK_TIMEOUT_RANGE = (0, 30)
+VIDEO_CODECS = ("vp8", "h264")
+"""Those that a room may allow; a room that says nothing takes them in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class RoomSettings:
     webhook_event_url: str | None = None
     webhook_event_failover_url: str | None = None
     webhook_timeout_secs: int | None = None
+    video_codecs: list[str] | None = None
+    """What publishers may send, the best first; only the vendor's migration guide has it (section 3)."""
 
     @property
     def capacity(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from emulator.rooms import happenings as h
 from emulator.rooms.errors import Duplicate, Invalid
 from emulator.rooms.ledger import command
-from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
+from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, VIDEO_CODECS, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
 from emulator.rooms.session_commands import SessionCommands
 
 
@@ -51,3 +51,6 @@ def _check_settings(settings: RoomSettings) -> None:
     low, high = WEBHOOK_TIMEOUT_RANGE
     if settings.webhook_timeout_secs is not None and not low <= settings.webhook_timeout_secs <= high:
         raise Invalid("webhook_timeout_secs", f"webhook_timeout_secs must be between {low} and {high}.")
+    codecs = settings.video_codecs
+    if codecs is not None and (not codecs or len({*codecs}) != len(codecs) or not {*codecs} <= {*VIDEO_CODECS}):
+        raise Invalid("video_codecs", f"video_codecs must name {' or '.join(VIDEO_CODECS)}, or both, each once.")

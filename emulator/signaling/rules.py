@@ -100,6 +100,14 @@ NO_FEED = Rule(
 )
 RENEGOTIATION = Rule("S-78", "Negotiate a publisher once: removeStream and addStream again to change its m-lines.")
 OFFER = Rule("S-71", "Send the browser's offer unchanged: Opus, and VP8 or H.264, bundled, with rtcp-mux and DTLS.")
+CODECS = Rule(
+    "S-72",
+    "Offer Opus, and VP8 or constrained baseline H.264, whichever the room's video_codecs allow (PATCH /v2/rooms/{id} "
+    "changes them).",
+)
+CODECS_SEEN = Rule(
+    "S-82", "Subscribe with a browser that decodes what is published, or bound the room's video_codecs to what all can."
+)
 MIX_OFFER = Rule("S-57", "Send the browser's offer unchanged: one audio m-line with Opus, rtcp-mux and DTLS.")
 ANSWER = Rule("S-84", "Answer the offer of this subscription, unchanged, with what the browser's createAnswer gives.")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.conference.conference import Conference
 from emulator.conference.conferences import Conferences
-from emulator.media.transport.errors import MediaError
+from emulator.media.transport.errors import CodecMismatch, MediaError
 from emulator.media.transport.negotiation import MAX_LAYERS
 from emulator.rooms.account import Account
 from emulator.rooms.errors import DomainError, NotFound
@@ -213,7 +213,8 @@ class VideoRoom:
             )
         except (SdpError, MediaError) as error:
             self._withdraw(account, feed)
-            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rules.OFFER) from error
+            rule = rules.CODECS if isinstance(error, CodecMismatch) else rules.OFFER
+            raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rule) from error
         feed.audio_codec, feed.video_codec = published.audio_codec, published.video_codec
         feed.simulcast = published.layers > 1
         return Jsep("answer", published.answer)
@@ -309,7 +310,8 @@ class VideoRoom:
             try:
                 self._conference.start_subscriber(self._handle_id, request.jsep.sdp)
             except (SdpError, MediaError) as error:
-                raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rules.ANSWER) from error
+                rule = rules.CODECS_SEEN if isinstance(error, CodecMismatch) else rules.ANSWER
+                raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rule) from error
         self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "started": "ok"})
 
     def _configure_subscriber(self, request: Request, body: dict[str, Any]) -> None:

@@ -191,6 +191,7 @@ class Room:
     webhook_event_url: str | None = None
     webhook_event_failover_url: str | None = None
     webhook_timeout_secs: int | None = None
+    video_codecs: Sequence[str] | None = None
     sessions: Sequence[RoomSession] | None = None
 
     def as_json(self) -> Json:
@@ -213,6 +214,8 @@ class Room:
             body["webhook_event_failover_url"] = self.webhook_event_failover_url
         if self.webhook_timeout_secs is not None:
             body["webhook_timeout_secs"] = self.webhook_timeout_secs
+        if self.video_codecs is not None:
+            body["video_codecs"] = list(self.video_codecs)
         if self.sessions is not None:
             body["sessions"] = [session.as_json() for session in self.sessions]
         return body

@@ -78,6 +78,15 @@ async def test_webhook_timeout_at_the_bounds_passes(api: Served, seconds: int) -
     assert (await api.room(webhook_timeout_secs=seconds))["webhook_timeout_secs"] == seconds
 
 
+async def test_video_codecs_are_kept_in_their_order_and_null_unsets_them(api: Served) -> None:
+    """Only the vendor's migration guide has the field; a room that says nothing about it does not show it."""
+    room = await api.room(video_codecs=["h264", "vp8"])
+    assert room["video_codecs"] == ["h264", "vp8"]
+    patched = await api.patch(f"/rooms/{room['id']}", {"video_codecs": ["vp8"]})
+    assert patched.data["video_codecs"] == ["vp8"]
+    assert "video_codecs" not in (await api.patch(f"/rooms/{room['id']}", {"video_codecs": None})).data
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize(
     ("field", "value"),
@@ -97,6 +106,8 @@ async def test_webhook_timeout_at_the_bounds_passes(api: Served, seconds: int) -
         pytest.param("unique_name", 5, id="R-29 number for name"),
         pytest.param("unique_name", ["x"], id="R-29 list for name"),
         pytest.param("unique_name", "\ud800", id="half a character"),
+        pytest.param("video_codecs", [], id="no codec"),
+        pytest.param("video_codecs", "vp8", id="a codec, but no list"),
         pytest.param("webhook_event_url", "example.com/hook", id="R-30 no scheme"),
         pytest.param("webhook_event_url", "//example.com/hook", id="R-30 relative"),
         pytest.param("webhook_event_url", "localhost:8080/hook", id="R-30 port taken for a scheme"),
@@ -121,6 +132,14 @@ async def test_bad_value_is_refused_and_named_and_changes_nothing(
     answer = await api.request(method, "/rooms" if method == "POST" else f"/rooms/{room['id']}", sent)
     assert answer.refused(422, pointer=f"/{field}") == "10015"
     assert (await api.get("/rooms")).data == [room]
+
+
+@pytest.mark.parametrize(
+    ("codecs", "place"), [(["av1"], 0), (["vp8", "vp8"], 1), (["vp8", 7], 1), (["VP8"], 0), ([["vp8"]], 0)]
+)
+async def test_codec_that_cannot_be_is_named_by_its_place(api: Served, codecs: list[Any], place: int) -> None:
+    answer = await api.post("/rooms", {"video_codecs": codecs})
+    assert answer.refused(422, pointer=f"/video_codecs/{place}") == "10015"
 
 
 async def test_taken_name_is_refused_on_creation_and_renaming(api: Served) -> None:

@@ -53,6 +53,25 @@ def test_the_mid_is_written_when_it_was_negotiated() -> None:
     assert [packet.extensions for packet in bob.audio] == [{3: b"0"}]
 
 
+def test_the_publishers_audio_levels_are_passed_on_under_the_subscribers_own_id() -> None:
+    """RFC 6464: one byte, with the voice bit; the publisher's id (1) is another one than the subscriber's (9)."""
+    house = House()
+    bob, carol = (house.subscribe(mids={"video": (3, "1"), "audio": (3, "0")}) for _ in range(2))
+    bob.subscription.tell_levels(9)
+    for level in (30, 0x80 | 7, None, 127):
+        house.publisher.send_audio(level)
+    assert [packet.extensions for packet in bob.audio] == [
+        {3: b"0", 9: b"\x1e"},
+        {3: b"0", 9: b"\x87"},
+        {3: b"0"},
+        {3: b"0", 9: b"\x7f"},
+    ]
+    assert [packet.extensions for packet in carol.audio] == [{3: b"0"}] * 4
+    assert [level for *_, level in house.heard] == [30, 7, None, 127]
+    with pytest.raises(ValueError, match="mid"):
+        house.subscribe().subscription.tell_levels(9)
+
+
 def test_payloads_arrive_unchanged() -> None:
     house = House()
     bob = house.subscribe()

@@ -35,6 +35,7 @@ FULL: dict[str, Any] = {
             "unique_name": "standup",
             "max_participants": 7,
             "enable_recording": True,
+            "video_codecs": ["h264"],
             "webhook_event_url": "https://example.com/hook",
             "webhook_event_failover_url": "https://failover.example.com",
             "webhook_timeout_secs": 0,

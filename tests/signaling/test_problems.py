@@ -135,7 +135,7 @@ def test_offer_without_a_common_codec_tells_what_to_offer(scene: Scene) -> None:
         f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}\r\na=rtpmap:99 AV1/90000\r\n"
     )
     client.message(handle, {"request": "configure", "display": text}, {"type": "offer", "sdp": sdp})
-    assert (scene.latest.form, scene.latest.code, scene.latest.rule) == ("janus_error", 465, rules.OFFER)
+    assert (scene.latest.form, scene.latest.code, scene.latest.rule) == ("janus_error", 465, rules.CODECS)
     assert "VP8" in scene.latest.rule.mend
 
 

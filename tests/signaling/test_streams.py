@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from emulator.media.transport.answer import make_answer
+from emulator.media.transport.negotiation import H264, VIEWER_POLICY, VP8
+from emulator.media.transport.offer import OfferedMedia, make_offer
+from emulator.media.transport.peer import PeerState
+from emulator.wire.sdp import Codec, Direction
 from tests.signaling.conftest import Clients
 from tests.signaling.guest import Guest
-from tests.signaling.house import House
-from tests.signaling.machine import STREAM_OFFER
+from tests.signaling.house import Handle, House
+from tests.signaling.machine import STREAM_OFFER, TRANSPORT
 from tests.signaling.raw_client import RestRoom, display, stream_display
 
 
@@ -27,6 +33,15 @@ def guest(house: House) -> Guest:
     guest.register()
     guest.listen()
     return guest
+
+
+def offer(guest: Guest, sdp: str, handle: Handle | None = None) -> tuple[Handle, dict[str, Any]]:
+    """Join a handle unless one is given, and offer; the reply."""
+    text = stream_display(guest.participant_id, "stream", "self")
+    if handle is None:
+        handle = guest.handle("videoroom")
+        guest.message(handle, {"request": "join", "ptype": "publisher", "display": text})
+    return handle, guest.message(handle, {"request": "configure", "display": text}, {"type": "offer", "sdp": sdp})
 
 
 def publish(guest: Guest, key: str, **fields: Any) -> tuple[int, list[str]]:
@@ -78,6 +93,89 @@ def test_s79_bitrate_of_the_configure_is_the_feed_s_cap(house: House, guest: Gue
     conference = house.conferences.of(account, account.participant("guest").session_id)
     (leg,) = conference._publishers.values()
     assert leg.feed.stats().bitrate == bitrate
+
+
+def offer_of(*codecs: Codec) -> str:
+    media = (
+        OfferedMedia.audio("0", Direction.SENDONLY),
+        OfferedMedia.video("1", Direction.SENDONLY, codecs=codecs),
+    )
+    return make_offer(media, TRANSPORT)
+
+
+MODE_0 = replace(H264, payload_type=125, fmtp=(("packetization-mode", "0"), ("profile-level-id", "42e01f")))
+HIGH = replace(H264, payload_type=39, fmtp=(("packetization-mode", "1"), ("profile-level-id", "64001f")))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "offered", "answered"),
+    [
+        (None, (H264, VP8), "vp8"),
+        (["h264", "vp8"], (VP8, H264), "h264"),
+        (["vp8", "h264"], (H264, VP8), "vp8"),
+        (["h264"], (VP8, MODE_0, HIGH), "h264"),
+        (["vp8", "h264"], (H264,), "h264"),
+    ],
+)
+def test_the_room_s_first_codec_that_is_offered_is_taken(
+    house: House, guest: Guest, allowed: list[str] | None, offered: tuple[Codec, ...], answered: str
+) -> None:
+    house.account("KEY").update_room(guest.room_id, {"video_codecs": allowed})
+    _, reply = offer(guest, offer_of(*offered))
+    assert reply["plugindata"]["data"]["video_codec"] == answered
+    (video,) = [line for line in reply["jsep"]["sdp"].splitlines() if line.startswith("m=video")]
+    chosen = next(codec for codec in offered if codec.name.lower() == answered)
+    assert video.split()[3:] == [str(chosen.payload_type)]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "offered", "reason"),
+    [
+        (["h264"], (VP8,), "expected one of the codecs H264 in m-line 1 (video), offered: VP8"),
+        (["vp8"], (H264,), "expected one of the codecs VP8 in m-line 1 (video), offered: H264 (42e01f)"),
+        (["h264"], (HIGH,), "expected one of the codecs H264 in m-line 1 (video), offered: H264 (64001f)"),
+    ],
+)
+def test_a_publisher_without_the_room_s_codecs_is_refused_with_the_reason_and_may_offer_again(
+    house: House, guest: Guest, allowed: list[str], offered: tuple[Codec, ...], reason: str
+) -> None:
+    """The browser would wait for ever: the line of the problem says why, and what to do."""
+    account = house.account("KEY")
+    account.update_room(guest.room_id, {"video_codecs": allowed})
+    handle, reply = offer(guest, offer_of(*offered))
+    assert reply["error"] == {"code": 465, "reason": f"videoroom: {reason}"}
+    problem = house.lobby.problems.of(account).since(0)[-1]
+    assert (problem.rule.number, problem.reason) == ("S-72", f"videoroom: {reason}")
+    assert "video_codecs" in problem.rule.mend
+    account.update_room(guest.room_id, {"video_codecs": None})
+    _, again = offer(guest, offer_of(*offered) if offered != (HIGH,) else offer_of(VP8), handle)
+    assert again["plugindata"]["data"]["configured"] == "ok"
+
+
+def test_s82_subscribers_are_offered_the_publisher_s_packetization_mode_and_refused_without_it(
+    house: House, guest: Guest
+) -> None:
+    account = house.account("KEY")
+    account.update_room(guest.room_id, {"video_codecs": ["h264"]})
+    offer(guest, offer_of(MODE_0))
+    conference = house.conferences.of(account, account.participant("guest").session_id)
+    (leg,) = conference._publishers.values()
+    leg.peer.state = PeerState.CONNECTED  # nobody is behind the offer
+    leg.peer.on_connected()
+    viewer = Guest(house, guest.room_id, "viewer")
+    viewer.register()
+    viewer.listen()
+    (feed,) = viewer.feeds
+    handle = viewer.handle("videoroom")
+    reply = viewer.message(handle, {"request": "join", "ptype": "subscriber", "feed": feed})
+    sdp = reply["jsep"]["sdp"]
+    assert "packetization-mode=0" in sdp
+    answer, _ = make_answer(sdp, TRANSPORT, VIEWER_POLICY)
+    wrong = answer.replace("H264/90000", "VP8/90000")
+    refused = viewer.message(handle, {"request": "start"}, {"type": "answer", "sdp": wrong})
+    assert "102 H264/90000" in refused["error"]["reason"]
+    assert house.lobby.problems.of(account).since(0)[-1].rule.number == "S-82"
+    leg.peer.state = PeerState.CONNECTING
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,8 @@ class Feed:
         now = self._clock()
         start, end = header.payload_start, header.payload_end
         try:
-            level = self._audio_level(data, header)
+            extension = self._level_extension(data, header)
+            level = None if extension is None else AudioLevel.parse(extension)
         except RtpError:
             self._malformed += 1
             return
@@ -220,19 +221,20 @@ class Feed:
         sequence, timestamp = accepted
         if self._audio_gate_open:
             packet = MediaPacket(sequence, timestamp, header.marker, payload)
+            if level is not None:
+                packet.level = level.as_byte
             for output in self._audio_outputs:
                 output.forward(packet)
         if self.on_audio is not None and payload:
-            self.on_audio(payload, sequence, timestamp, level)
+            self.on_audio(payload, sequence, timestamp, None if level is None else level.level)
         if track.sources != self._audio_sources:
             self._audio_sources = track.sources
             self._report(now)
 
-    def _audio_level(self, data: bytes, header: HeaderView) -> int | None:
+    def _level_extension(self, data: bytes, header: HeaderView) -> bytes | None:
         if self._audio_level_id is None or not header.extension_profile:
             return None
-        value = find_extension(data, header, self._audio_level_id)
-        return None if value is None else AudioLevel.parse(value).level
+        return find_extension(data, header, self._audio_level_id)
 
     def receive_rtcp(self, data: bytes) -> None:
         """One RTCP compound from the publisher. Packets about other streams of the connection are ignored."""

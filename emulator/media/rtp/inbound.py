@@ -17,10 +17,10 @@ class MediaPacket:
 
     `sequence` and `timestamp` are extended and belong to the feed's timeline, not to the publisher's SSRC. `marker` is
     0x80 or 0. `head` is the VP8 payload descriptor (else empty), `payload` the bytes after it, `vp8` the descriptor.
-    `keyframe`: decoding can start with this packet.
+    `keyframe`: decoding can start with this packet. `level`: value of its audio level extension (RFC 6464), or None.
     """
 
-    __slots__ = ("head", "keyframe", "marker", "payload", "sequence", "timestamp", "vp8")
+    __slots__ = ("head", "keyframe", "level", "marker", "payload", "sequence", "timestamp", "vp8")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class MediaPacket:
         keyframe: bool = False,
         head: bytes = b"",
         vp8: Vp8Descriptor | None = None,
+        level: int | None = None,
     ) -> None:
         self.sequence = sequence
         self.timestamp = timestamp
@@ -39,6 +40,7 @@ class MediaPacket:
         self.keyframe = keyframe
         self.head = head
         self.vp8 = vp8
+        self.level = level
 
 
 @dataclass(frozen=True, slots=True)

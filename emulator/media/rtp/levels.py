@@ -23,8 +23,12 @@ class AudioLevel(NamedTuple):
             raise RtpError("an audio level has one byte, got none")
         return cls(value[0] & 0x7F, bool(value[0] & 0x80))
 
+    @property
+    def as_byte(self) -> int:
+        return self.level | (0x80 if self.voice else 0)
+
     def serialise(self) -> bytes:
         """The extension's value. Raises RtpError if the level is not from 0 to 127."""
         if not 0 <= self.level <= SILENCE:
             raise RtpError(f"an audio level goes from 0 to 127, got {self.level}")
-        return bytes((self.level | (0x80 if self.voice else 0),))
+        return bytes((self.as_byte,))

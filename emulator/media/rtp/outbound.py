@@ -57,6 +57,7 @@ class OutboundTrack:
         "_flowing",
         "_highest",
         "_highest_timestamp",
+        "_level_blocks",
         "_needs_keyframe",
         "_payload_type",
         "_picture_offset",
@@ -112,6 +113,7 @@ class OutboundTrack:
         self._payload_type = payload_type
         self._needs_keyframe = needs_keyframe
         self._extension = extension
+        self._level_blocks: tuple[bytes, ...] | None = None  # by value, if audio levels are told
         self._first_byte = 0x90 if extension else 0x80
         self._sent = SentPackets()
         self._report: ReportBlock | None = None
@@ -136,6 +138,15 @@ class OutboundTrack:
     @property
     def waiting_for_keyframe(self) -> bool:
         return self._needs_keyframe and not self._flowing and not self.paused
+
+    def tell_levels(self, blocks: tuple[bytes, ...]) -> None:
+        """Packets with an audio level get that extension block, by its byte, instead of the one without.
+
+        Raises ValueError if packets have no extension block at all.
+        """
+        if not self._extension:
+            raise ValueError("audio levels need the id and mid of an extension block to stand in")
+        self._level_blocks = blocks
 
     def interrupt(self) -> None:
         """What comes next does not follow what was sent (a pause, a gate, another source)."""
@@ -163,6 +174,9 @@ class OutboundTrack:
         if sequence <= self._burst_end:
             timestamp = self._burst_timestamp(packet.timestamp)
         sequence += self._sequence_offset
+        extension = self._extension
+        if packet.level is not None and self._level_blocks is not None:
+            extension = self._level_blocks[packet.level]
         head = (
             HEADER.pack(
                 self._first_byte,
@@ -171,7 +185,7 @@ class OutboundTrack:
                 timestamp & 0xFFFFFFFF,
                 self.ssrc,
             )
-            + self._extension
+            + extension
             + head
         )
         payload = packet.payload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from emulator.media.rtp.errors import RtcpError
@@ -86,8 +87,9 @@ class Subscription:
             if ssrc and ssrc not in ssrcs:
                 ssrcs.append(ssrc)
 
+        self._mids = dict(mids or {})
         self._extensions = {
-            kind: serialise_extensions({number: mid.encode()}) for kind, (number, mid) in (mids or {}).items()
+            kind: serialise_extensions({number: mid.encode()}) for kind, (number, mid) in self._mids.items()
         }
 
         def track(kind: Kind, ssrc: int, relay: bool) -> OutboundTrack:
@@ -126,6 +128,12 @@ class Subscription:
             output.paused = not relay
             output.interrupt()
         self.feed.relay_changed(self)
+
+    def tell_levels(self, extension_id: int) -> None:
+        """Pass the publisher's audio levels on (RFC 6464). Raises ValueError if audio has no mid."""
+        if "audio" not in self._mids:
+            raise ValueError("audio levels are told beside the mid, and there is none for audio")
+        self.audio_track.tell_levels(_level_blocks(*self._mids["audio"], extension_id))
 
     def repair_with(self, payload_type: int) -> None:
         """Answer NACKs for video on a stream of their own from now on (RFC 4588), with `repair_ssrc`."""
@@ -199,3 +207,9 @@ class Subscription:
             None if layer is None else layer.index,
             self.layer_choice.estimate,
         )
+
+
+@lru_cache(maxsize=8)
+def _level_blocks(mid_id: int, mid: str, level_id: int) -> tuple[bytes, ...]:
+    """Extension blocks with a mid and each value that an audio level can have."""
+    return tuple(serialise_extensions({mid_id: mid.encode(), level_id: bytes((value,))}) for value in range(256))

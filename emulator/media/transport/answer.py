@@ -17,7 +17,7 @@ from emulator.wire.sdp import (
 )
 
 from .dtls import FINGERPRINT_HASHES
-from .errors import NegotiationError
+from .errors import CodecMismatch, NegotiationError
 from .negotiation import (
     MAX_LAYERS,
     RID,
@@ -27,6 +27,7 @@ from .negotiation import (
     NegotiatedMedia,
     answered_direction,
     choose_codec,
+    described,
 )
 from .offer import (
     DATA_FORMAT,
@@ -182,8 +183,8 @@ def _negotiate(media: MediaDescription, policy: AnswerPolicy, bundled: bool) -> 
     names = policy.audio_codecs if media.kind == "audio" else policy.video_codecs
     codec = choose_codec(media, names)
     if codec is None:
-        offered = ", ".join(dict.fromkeys(each.name for each in media.codecs)) or "none"
-        raise NegotiationError(
+        offered = ", ".join(dict.fromkeys(map(described, media.codecs))) or "none"
+        raise CodecMismatch(
             f"expected one of the codecs {', '.join(names)} in m-line {mid} ({media.kind}), offered: {offered}"
         )
     feedback = policy.audio_feedback if media.kind == "audio" else policy.video_feedback
@@ -270,7 +271,7 @@ def _read_answer(index: int, media: MediaDescription, ours: OfferedMedia) -> Neg
         if codec.payload_type in offered and offered[codec.payload_type].name.lower() == codec.name.lower()
     )
     if not codecs or codecs[0].name.lower() == "rtx":
-        raise NegotiationError(
+        raise CodecMismatch(
             f"expected one of {[codec.rtpmap for codec in ours.codecs]} in {where}, "
             f"got {[codec.rtpmap for codec in media.codecs]}"
         )

@@ -5,6 +5,7 @@ MediaError
 ├── TransportStateError  a call came at a time when it cannot work
 ├── StunError            a datagram is no STUN message (RFC 8489)
 ├── NegotiationError     an offer or answer cannot be agreed on (RFC 8829, RFC 9143)
+│   └── CodecMismatch    the two ends have no codec in common
 └── DataChannelError     a message cannot be sent (RFC 8831)
 """
 
@@ -27,6 +28,10 @@ class StunError(MediaError):
 
 class NegotiationError(MediaError):
     """A session description that parses but cannot be agreed on; says which m-line and why."""
+
+
+class CodecMismatch(NegotiationError):
+    """An m-line without a codec that both ends have; says which ones are wanted and which are offered."""
 
 
 class DataChannelError(MediaError):

@@ -161,6 +161,11 @@ def choose_codec(media: MediaDescription, preferred: tuple[str, ...]) -> Codec |
     return None
 
 
+def described(codec: Codec) -> str:
+    """Its name for an error text, with the profile if that can be what keeps it from being used."""
+    return f"{codec.name} ({_h264_profile(codec)})" if codec.name.lower() == "h264" else codec.name
+
+
 def _h264_profile(codec: Codec) -> str:
     # Absent means baseline, level 1 (RFC 6184 section 8.1)
     return (codec.parameter("profile-level-id") or "42000a").lower()
