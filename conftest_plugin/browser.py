@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from conftest_plugin.expect import page_script
 from conftest_plugin.server import RoomsServer
 from emulator.admin import static
 
@@ -21,6 +22,8 @@ LAUNCH_ARGS = (
 
 
 def init_script(server: RoomsServer) -> str:
-    """`redirect.js` with the emulator's address filled in: to be evaluated before any script of a page."""
+    """To be evaluated before any script of a page: `redirect.js` with the emulator's address filled in, and what reads
+    cards and tones, so that it knows of media elements that are never put into the document.
+    """
     script = resources.files(static).joinpath("redirect.js").read_text(encoding="utf-8")
-    return f"window.__ROOMS_EMULATOR_WS__ ??= {json.dumps(server.ws_url)};\n{script}"
+    return f"window.__ROOMS_EMULATOR_WS__ ??= {json.dumps(server.ws_url)};\n{script}\n{page_script()}"

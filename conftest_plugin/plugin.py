@@ -90,7 +90,9 @@ def rooms_emulator_server(request: pytest.FixtureRequest) -> Iterator[RoomsServe
 
 @pytest.fixture
 def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.FixtureRequest) -> Iterator[Tenant]:
+    from conftest_plugin.current import running
     from conftest_plugin.marker import Wishes
+    from conftest_plugin.rooms_emulator import RoomsEmulator
 
     marks = list(request.node.iter_markers(MARK))
     wishes = Wishes.of(reversed(marks), seed=options.whole(options.SEED, request.config))
@@ -100,7 +102,8 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
             rooms_emulator_server.thread.wait(
                 tenant.admin.add_faults(wishes.faults), patience=30.0, what="adding the marker's faults"
             )
-        yield tenant
+        with running(RoomsEmulator(rooms_emulator_server, tenant)):
+            yield tenant
     finally:
         rooms_emulator_server.close_account(tenant)
 

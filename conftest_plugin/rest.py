@@ -9,6 +9,9 @@ import aiohttp
 
 from conftest_plugin.errors import RequestRefused
 
+PAGE_SIZE = 250
+"""The largest that the service grants."""
+
 
 class Rest:
     """`rest_url` includes `/v2`; `http` gives the session to use, which stays its owner's."""
@@ -26,3 +29,18 @@ class Rest:
                 raise RequestRefused(f"POST {path}", answer.status, told)
             data: Mapping[str, Any] = told["data"]
             return data
+
+    async def list(self, path: str) -> list[Mapping[str, Any]]:
+        """All pages of a list. Raises RequestRefused."""
+        found: list[Mapping[str, Any]] = []
+        page = 1
+        while True:
+            query = {"page[size]": str(PAGE_SIZE), "page[number]": str(page)}
+            async with self._http().get(self._base + path, headers=self._headers, params=query) as answer:
+                told: Mapping[str, Any] = await answer.json()
+                if answer.status >= 300:
+                    raise RequestRefused(f"GET {path}", answer.status, told)
+            found += told["data"]
+            if page >= told["meta"]["total_pages"]:
+                return found
+            page += 1

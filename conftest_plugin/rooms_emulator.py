@@ -8,6 +8,7 @@ from conftest_plugin import scenarios
 from conftest_plugin.clock import AsyncClock, Clock, ClockControl
 from conftest_plugin.faults import AsyncFaults, FaultControl, Faults
 from conftest_plugin.participants import AsyncParticipant, Participant
+from conftest_plugin.people import Person
 from conftest_plugin.room import AnyRoom, Room
 from conftest_plugin.scenarios import AnyScenario
 from conftest_plugin.server import RoomsServer
@@ -43,6 +44,13 @@ class Account:
             "TELNYX_API_KEY": self.api_key,
             "TELNYX_PUBLIC_KEY": self.webhook_public_key,
         }
+
+    def people(self) -> list[Person]:
+        """Who is or was in the account's rooms, the app's own participants included."""
+        return self._thread.wait(self._tenant.people(), patience=REST_SECS, what="people()")
+
+    async def people_awaited(self) -> list[Person]:
+        return await self._thread.wait_async(self._tenant.people(), patience=REST_SECS, what="people_awaited()")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.rest_url} {self.api_key}>"

@@ -13,6 +13,7 @@ import aiohttp
 
 from conftest_plugin.following import Following
 from conftest_plugin.hosts import AccountSettings, Host
+from conftest_plugin.people import Person, named
 from conftest_plugin.rest import Rest
 from conftest_plugin.room import AnyRoom, Room, room_id_of
 from conftest_plugin.webhooks import WebhookInbox
@@ -58,6 +59,7 @@ class Tenant:
         self._guests: list[_Guest] = []
         self._tones = itertools.count()
         self._inbox: WebhookInbox | None = None
+        self._cast: dict[str, Person] = {}
 
     @property
     def used(self) -> bool:
@@ -123,8 +125,19 @@ class Tenant:
             raise
         return client
 
+    async def people(self) -> list[Person]:
+        """Everybody who is or was in the account's rooms, the latest last. Raises RequestRefused."""
+        known = {guest.client.participant_id: _person(guest.client) for guest in self._guests} | self._cast
+        listed = await self._rest.list("/room_participants")
+        for one in listed:
+            known.setdefault(one["id"], Person(one["id"], named(one.get("context"), one["id"])))
+        return list(known.values())
+
     async def scenario(self, scenario: Scenario) -> Report:
         """Run it to its end. Raises StageError."""
+        for who in scenario.cast:
+            participant_id = draws.participant_id(scenario.seed, who.name)
+            self._cast[participant_id] = Person(participant_id, who.name, who.index % TONES)
         return await run_scenario_on(scenario, rest_url=self._rest_url, ws_url=self._ws_url, api_key=self.api_key)
 
     async def close(self) -> tuple[list[Exception], list[str]]:
@@ -145,6 +158,10 @@ class Tenant:
         except Exception as error:  # noqa: BLE001 - reported with the others
             errors.append(error)
         return errors, [f"{guest.client.name}: {fault}" for guest in guests for fault in guest.client.faults]
+
+
+def _person(client: RoomClient) -> Person:
+    return Person(client.participant_id, client.name, client.tone)
 
 
 async def _see_off(guest: _Guest) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest_plugin.expect import AudioExpectation, TileExpectation
 from emulator.server import Emulator
 
 ROOT = Path(__file__).parent.parent
@@ -170,6 +171,14 @@ async def test_snippet_pytest_async(tmp_path: Path) -> None:
 
 async def test_snippet_pytest_fixtures(tmp_path: Path) -> None:
     assert "1 passed" in await run_pytest(BY_NAME["pytest-fixtures"].code, tmp_path, "-p", "no:asyncio")
+
+
+def test_snippet_page_assertions() -> None:
+    """These very calls are made on a page of the official SDK in tests/browser/test_expectations.py."""
+    compile(BY_NAME["page-assertions"].code, "README.md", "exec")
+    names = set(re.findall(r"\.((?:not_)?to_\w+)\(", BY_NAME["page-assertions"].code))
+    assert names == {"to_show", "not_to_be_frozen", "to_hear", "to_be_black"}
+    assert names <= set(dir(TileExpectation)) | set(dir(AudioExpectation))
 
 
 def test_snippet_command_1() -> None:
