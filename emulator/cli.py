@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_wait(commands)
     _add_contract(commands)
     _add_proxy(commands)
+    _add_fidelity(commands)
     return parser
 
 
@@ -268,6 +269,14 @@ def _add_proxy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     proxy.set_defaults(action=_proxy)
 
 
+def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    fidelity = commands.add_parser(
+        "fidelity", help="every behaviour of the service that is emulated: its basis, its tests"
+    )
+    _add_common(fidelity)
+    fidelity.set_defaults(action=_fidelity)
+
+
 # The commands import what they need when they run: `--help` must not wait for codecs to load.
 
 
@@ -358,6 +367,13 @@ def _proxy(options: argparse.Namespace) -> int:
     from emulator.contracting import proxy
 
     return asyncio.run(proxy(options.upstream, host=options.host, port=options.port))
+
+
+def _fidelity(_options: argparse.Namespace) -> int:
+    from emulator.contract.fidelity import lines
+
+    print("\n".join(lines()))
+    return 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from emulator.admin.accounts import AccountRoutes
 from emulator.admin.clock import ClockRoutes
 from emulator.admin.events import EventRoutes
 from emulator.admin.faults import FaultRoutes
+from emulator.admin.fidelity import FidelityRoutes
 from emulator.admin.guard import Guard, new_token
 from emulator.admin.impairments import ImpairmentRoutes
 from emulator.admin.metrics import Metrics
@@ -319,6 +320,7 @@ class Emulator:
                     media=self._media,
                     impairments=impairments,
                 ),
+                FidelityRoutes(),
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
                 WireRoutes(access, self.wire),

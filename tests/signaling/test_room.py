@@ -11,7 +11,7 @@ from tests.signaling.conftest import Clients
 from tests.signaling.raw_client import RestRoom, display, stream_display
 
 
-async def test_s25_s26_s27_handles_of_all_plugins_have_different_integer_ids(client: Clients) -> None:
+async def test_s25_s26_s27_s110_handles_of_all_plugins_have_different_integer_ids(client: Clients) -> None:
     raw = await client()
     await raw.create()
     handles = [await raw.attach(name) for name in ("audiobridge", "videoroom", "audiobridge", "videoroom")]

@@ -15,7 +15,7 @@ from tests.signaling.conftest import Clients
 from tests.signaling.raw_client import RawClient, RestRoom
 
 
-async def test_s2_s5_s6_create_is_answered_with_an_integer_id_and_the_same_transaction(client: Clients) -> None:
+async def test_s2_s5_s6_s110_create_is_answered_with_an_integer_id_and_the_same_transaction(client: Clients) -> None:
     raw = await client()
     frame = raw.frame("create", transaction="Ünïcode \u0007 transaction")
     reply = await raw.send(frame)

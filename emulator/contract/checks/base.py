@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from emulator.contract.api import Api, Differs
+from emulator.contract.fidelity import Basis, basis_of
 
 Run = Callable[[Api], Awaitable[None]]
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """An id that names nothing."""
-
-
-class Basis(StrEnum):
-    """Where the knowledge comes from: the public description or documents, a look at the live service, or a guess."""
-
-    DOCUMENTED = "documented"
-    OBSERVED = "observed"
-    INFERRED = "inferred"
 
 
 @dataclass(frozen=True)
@@ -39,8 +31,8 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(*rules: str, basis: Basis = Basis.DOCUMENTED) -> Callable[[Run], Run]:
-    """Decorator: the function's name is the check's id, its docstring what it says."""
+def check(*rules: str) -> Callable[[Run], Run]:
+    """Decorator: the function's name is the check's id, its docstring what it says, its basis that of its rules."""
 
     def register(run: Run) -> Run:
         name = run.__name__
@@ -49,7 +41,7 @@ def check(*rules: str, basis: Basis = Basis.DOCUMENTED) -> Callable[[Run], Run]:
         says = " ".join((run.__doc__ or "").split())
         if not says:
             raise ValueError(f"the check {name} does not say what it says")
-        CHECKS[name] = Check(name, rules, basis, says, run)
+        CHECKS[name] = Check(name, rules, basis_of(rules), says, run)
         return run
 
     return register

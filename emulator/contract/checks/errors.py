@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.contract.api import Answer, Api
-from emulator.contract.checks.base import NOBODY, Basis, check, equal, true
+from emulator.contract.checks.base import NOBODY, check, equal, true
 
 
 def _envelope(answer: Answer) -> None:
@@ -30,7 +30,7 @@ async def other_schemes_are_401(api: Api) -> None:
     answer.expect(401)
 
 
-@check("R-18", basis=Basis.INFERRED)
+@check("R-18")
 async def who_has_no_key_learns_nothing(api: Api) -> None:
     """An unknown id without a key is 401, not 404."""
     (await api.call("GET", f"/rooms/{NOBODY}", key=None)).expect(401)
@@ -46,7 +46,7 @@ async def missing_is_an_envelope_and_a_bare_error(api: Api) -> None:
         equal(f"{name} at the top of a 404", answer.body.get(name), first.get(name))
 
 
-@check("R-22", basis=Basis.INFERRED)
+@check("R-22")
 async def malformed_ids_are_404(api: Api) -> None:
     """What is no UUID names nothing: 404."""
     (await api.call("GET", "/rooms/lunch")).expect(404)
@@ -60,7 +60,7 @@ async def broken_json_is_the_callers_fault(api: Api) -> None:
     _envelope(answer.expect(400, 422))
 
 
-@check("R-11", basis=Basis.INFERRED)
+@check("R-11")
 async def a_body_is_an_object(api: Api) -> None:
     """JSON that is no object is 422."""
     for raw in (b"[]", b"7", b'"room"'):
@@ -76,7 +76,7 @@ async def unknown_paths_are_404(api: Api) -> None:
     equal("code", answer.error.get("code"), "10005")
 
 
-@check("R-9", basis=Basis.INFERRED)
+@check("R-9")
 async def wrong_methods_are_405(api: Api) -> None:
     """A wrong method on a known path: 405 with Allow."""
     answer = (await api.call("DELETE", "/rooms")).expect(405)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from emulator.contract.api import Api, Differs
-from emulator.contract.checks.base import Basis, check, equal, true
+from emulator.contract.checks.base import check, equal, true
 
 LISTS = ("/rooms", "/room_sessions", "/room_participants", "/room_recordings", "/room_compositions")
 
@@ -44,7 +44,7 @@ async def pages_hold_up_to_250(api: Api) -> None:
     true(answer.status != 200 or len(answer.data) <= 250, "page[size]=251 gave more than 250 rooms")
 
 
-@check("R-44", basis=Basis.INFERRED)
+@check("R-44")
 async def pages_begin_with_1(api: Api) -> None:
     """page[number]=0 and page[size]=0 are 422."""
     for name in ("page[number]", "page[size]"):
@@ -106,21 +106,21 @@ async def filters_are_joined_by_and(api: Api) -> None:
     equal("rooms with the name, and of a day to come", ids, [])
 
 
-@check("R-52", basis=Basis.INFERRED)
+@check("R-52")
 async def filters_that_are_none_are_refused(api: Api) -> None:
     """A date or a boolean that is none is a client error, not ignored."""
     (await api.call("GET", "/rooms", query={"filter[date_created_at][eq]": "yesterday"})).expect(422, 400)
     (await api.call("GET", "/room_sessions", query={"filter[active]": "perhaps"})).expect(422, 400)
 
 
-@check("R-60", basis=Basis.INFERRED)
+@check("R-60")
 async def states_of_compositions_are_three(api: Api) -> None:
     """filter[status] of compositions takes completed, enqueued and processing only."""
     (await api.call("GET", "/room_compositions", query={"filter[status]": "processing"})).expect(200)
     (await api.call("GET", "/room_compositions", query={"filter[status]": "failed"})).expect(422, 400)
 
 
-@check("R-7", basis=Basis.INFERRED)
+@check("R-7")
 async def unknown_query_keys_are_ignored(api: Api) -> None:
     """A query key that nobody knows is no error."""
     (await api.call("GET", "/rooms", query={"colour": "blue"})).expect(200)

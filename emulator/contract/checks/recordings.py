@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.contract.api import Api
-from emulator.contract.checks.base import NOBODY, Basis, check, equal
+from emulator.contract.checks.base import NOBODY, check, equal
 
 
 @check("R-91")
@@ -28,7 +28,7 @@ async def unknown_compositions_are_404(api: Api) -> None:
     (await api.call("DELETE", f"/room_compositions/{NOBODY}")).expect(404)
 
 
-@check("R-97", basis=Basis.INFERRED)
+@check("R-97")
 async def compositions_are_of_a_session(api: Api) -> None:
     """A composition without a session, or of an unknown one, is 422."""
     (await api.call("POST", "/room_compositions", {})).expect(422)

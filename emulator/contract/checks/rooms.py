@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from emulator.contract.api import Api
-from emulator.contract.checks.base import NOBODY, Basis, check, equal, true
+from emulator.contract.checks.base import NOBODY, check, equal, true
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -129,7 +129,7 @@ async def a_room_may_keep_its_name(api: Api) -> None:
     (await api.call("PATCH", f"/rooms/{room['id']}", {"unique_name": room["unique_name"]})).expect(200)
 
 
-@check("R-33", basis=Basis.INFERRED)
+@check("R-33")
 async def names_of_deleted_rooms_are_free(api: Api) -> None:
     """The name of a deleted room can be used again."""
     room = await api.room(unique_name=api.name())
@@ -139,7 +139,7 @@ async def names_of_deleted_rooms_are_free(api: Api) -> None:
     answer.expect(201, 200)
 
 
-@check("R-34", basis=Basis.INFERRED)
+@check("R-34")
 async def patch_changes_what_is_sent(api: Api) -> None:
     """PATCH leaves what was not sent, and moves updated_at."""
     room = await api.room(unique_name=api.name(), max_participants=7, enable_recording=True)
@@ -188,7 +188,7 @@ async def new_rooms_have_no_session(api: Api) -> None:
     equal("sessions", read.get("sessions", []), [])
 
 
-@check("R-6", basis=Basis.INFERRED)
+@check("R-6")
 async def unknown_body_keys_are_ignored(api: Api) -> None:
     """A body with a key that nobody knows is no error."""
     answer = await api.call("POST", "/rooms", {"colour": "blue"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.contract.api import Api
-from emulator.contract.checks.base import NOBODY, Basis, check, equal
+from emulator.contract.checks.base import NOBODY, check, equal
 
 
 @check("R-76")
@@ -14,7 +14,7 @@ async def actions_on_unknown_sessions_are_404(api: Api) -> None:
         (await api.call("POST", path, {"participants": "all"})).expect(404)
 
 
-@check("R-36", "R-20", basis=Basis.INFERRED)
+@check("R-36", "R-20")
 async def unknown_sessions_and_participants_are_404(api: Api) -> None:
     """GET of an unknown session, of its participants, and of an unknown participant are 404."""
     for path in (f"/room_sessions/{NOBODY}", f"/room_sessions/{NOBODY}/participants", f"/room_participants/{NOBODY}"):
