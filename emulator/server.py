@@ -22,6 +22,7 @@ from emulator.admin.fidelity import FidelityRoutes
 from emulator.admin.guard import Guard, new_token
 from emulator.admin.impairments import ImpairmentRoutes
 from emulator.admin.metrics import Metrics
+from emulator.admin.observers import ObserverRoutes
 from emulator.admin.problems import ProblemRoutes
 from emulator.admin.routes import Admin
 from emulator.admin.sink import SinkRoutes
@@ -311,6 +312,7 @@ class Emulator:
                 FaultRoutes(access, self.faults),
                 ImpairmentRoutes(access, impairments),
                 self._events,
+                ObserverRoutes(access, conferences),
                 StatsRoutes(access, conferences.statistics),
                 Metrics(
                     tally=self.wire.tally,

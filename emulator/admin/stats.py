@@ -93,7 +93,7 @@ _FEED = _all(
         "key": _NULLABLE_TEXT,
         "muted": {**_FLAG, "description": "by a moderator"},
         "granted_bits_per_sec": _count("what the publisher may send (REMB)"),
-        "subscriptions": _COUNT,
+        "subscriptions": _count("who is sent it, hidden observers included"),
         "malformed": _count("packets that could not be read"),
         "connection": _CONNECTION,
         "audio": _all({**_CODED, **_RECEIVED}, "Audio from the publisher."),

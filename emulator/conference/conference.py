@@ -21,6 +21,7 @@ from emulator.conference.legs import (
     payload_formats,
     simulcast,
 )
+from emulator.conference.observers import Observer, Observers
 from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.transport.answer import accept_answer, make_answer
@@ -75,8 +76,11 @@ class Conference:
         rng: random.Random,
         talk: TalkSettings | None = None,
         line_of: Callable[[str], Line | None] = lambda participant_id: None,
+        on_observer_ended: Callable[[int], object] = lambda number: None,
     ) -> None:
-        """`line_of` gives what a new connection of a participant goes through (emulator/media/impairments)."""
+        """`line_of` gives what a new connection of a participant goes through (emulator/media/impairments);
+        `on_observer_ended` is told of observers that end by themselves, or with what they observe.
+        """
         # NumPy is a quarter of the emulator's start, and nobody needs it before the first session (see `serve`).
         from emulator.conference.mix import Mix
 
@@ -91,6 +95,7 @@ class Conference:
         self._mix = Mix(loop, self._leg_talks, talk=talk)
         self._talkers: Talkers[int] = Talkers.by(talk)
         self._line_of = line_of
+        self._observers = Observers(socket=socket, mix=self._mix, clock=loop.time, rng=rng, on_ended=on_observer_ended)
 
     def _new_peer(self, participant_id: str) -> Peer:
         """A connection for this participant, over the network that they have at present."""
@@ -168,6 +173,7 @@ class Conference:
         for handle_id in [i for i, leg in self._publishers.items() if leg.stream_id == stream_id]:
             self._talkers.forget(handle_id)
             self._publishers.pop(handle_id).close()
+        self._observers.close_feed(stream_id)
 
     # -- subscribers ----------------------------------------------------------------------------------------------
 
@@ -187,9 +193,7 @@ class Conference:
         `participant_id` is who watches, `layer` the best one of a simulcast that is wanted, 0 being the smallest.
         `on_layer` is told which one is sent, whenever that changes. Raises UnknownFeed.
         """
-        publisher = next((leg for leg in self._publishers.values() if leg.stream_id == stream_id), None)
-        if publisher is None or publisher.peer.state is not PeerState.CONNECTED:
-            raise UnknownFeed(f"No such feed: the stream {stream_id} has no connection.")
+        publisher = self._connected_publisher(stream_id)
         peer = self._new_peer(participant_id)
         codecs = offered_video(publisher.negotiated)
         offered: tuple[OfferedMedia, ...] = (
@@ -327,6 +331,22 @@ class Conference:
         self._mix.remove(handle_id)
         leg.close()
 
+    # -- hidden observers -----------------------------------------------------------------------------------------
+
+    def open_observer(self, number: int, offer: str, stream_id: str | None, *, mixed: bool) -> tuple[Observer, str]:
+        """The observer and the answer to its offer (`Observers.open`). Raises UnknownFeed as well."""
+        publisher = None if stream_id is None else self._connected_publisher(stream_id)
+        return self._observers.open(number, offer, publisher, mixed=mixed or publisher is None)
+
+    def close_observer(self, number: int) -> None:
+        self._observers.close(number)
+
+    def _connected_publisher(self, stream_id: str) -> PublisherLeg:
+        publisher = next((leg for leg in self._publishers.values() if leg.stream_id == stream_id), None)
+        if publisher is None or publisher.peer.state is not PeerState.CONNECTED:
+            raise UnknownFeed(f"No such feed: the stream {stream_id} has no connection.")
+        return publisher
+
     # -- who talks ------------------------------------------------------------------------------------------------
 
     def _listen_to(self, handle_id: int, feed: Feed) -> Callable[[bytes, int, int, int | None], object]:
@@ -406,6 +426,7 @@ class Conference:
             subscriber.control(now)
         for mixer in self._mixers.values():
             mixer.control(now)
+        self._observers.control(now)
         for transition in self._talkers.expire(now):
             self._stream_talks(transition.who, transition.talking)
 
@@ -445,6 +466,7 @@ class Conference:
         """The session is over: all its connections close, without any action of the clients (S-22)."""
         for handle_id in [*self._publishers, *self._subscribers, *self._mixers]:
             self.close_leg(handle_id)
+        self._observers.close_all()
         self._mix.close()
 
 

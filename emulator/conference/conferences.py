@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from functools import partial
 
 from emulator.conference.conference import Conference
+from emulator.conference.observers import Observer
 from emulator.conference.statistics import Json
 from emulator.conference.text_leg import TextLeg
 from emulator.events import Record
 from emulator.media.audio.activity import TalkSettings
 from emulator.media.impairments import ImpairmentBook
+from emulator.media.transport.errors import MediaError
 from emulator.media.transport.line import Line
 from emulator.media.transport.parameters import DataLimits
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
 
+MAX_OBSERVERS = 64
+"""Of one account."""
 CONTROL_INTERVAL_SECS = 0.1
 """How often reports, keyframe retries and the like are looked at."""
+
+
+class TooManyObservers(MediaError):
+    """The account has as many as it may have."""
 
 
 class Conferences:
@@ -42,6 +51,8 @@ class Conferences:
         self._talk = talk
         self._by_session: dict[tuple[str, str], Conference] = {}
         self._texts: set[TextLeg] = set()
+        self._observers: dict[int, tuple[str, str, Observer]] = {}  # number -> account, session
+        self._observer_numbers = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
 
     def of(self, account: Account, session_id: str) -> Conference:
@@ -56,6 +67,7 @@ class Conferences:
                 rng=self._rng,
                 talk=self._talk,
                 line_of=partial(self._impairments.line, account.id),
+                on_observer_ended=lambda number: self._observers.pop(number, None),
             )
             self._by_session[key] = conference
             if self._timer is None:
@@ -75,9 +87,49 @@ class Conferences:
             if account_id == account.id
         ]
 
+    # -- hidden observers -----------------------------------------------------------------------------------------
+
+    def open_observer(
+        self, account: Account, session_id: str, offer: str, stream_id: str | None, *, mixed: bool
+    ) -> tuple[Observer, str]:
+        """A hidden receiver of an active session's media, and the answer to its offer (see `Observers.open`).
+
+        Raises SdpError, NegotiationError, TransportStateError, UnknownFeed, TooManyObservers.
+        """
+        if len(self.observers(account)) >= MAX_OBSERVERS:
+            raise TooManyObservers(f"An account has at most {MAX_OBSERVERS} observers; end some first.")
+        conference = self.of(account, session_id)
+        number = next(self._observer_numbers)
+        observer, answer = conference.open_observer(number, offer, stream_id, mixed=mixed)
+        self._observers[number] = (account.id, session_id, observer)
+        return observer, answer
+
+    def observers(self, account: Account) -> list[tuple[str, Observer]]:
+        """Those of the account that have not ended, each with its session."""
+        return [
+            (session_id, observer)
+            for account_id, session_id, observer in self._observers.values()
+            if account_id == account.id
+        ]
+
+    def close_observer(self, account: Account, number: int) -> bool:
+        """False if the account has no such observer (any more)."""
+        account_id, session_id, _ = self._observers.get(number, ("", "", None))
+        if account_id != account.id:
+            return False
+        del self._observers[number]
+        self._by_session[account_id, session_id].close_observer(number)
+        return True
+
     def counts(self) -> dict[str, int]:
         """How many connections of each kind there are, of all accounts."""
-        found: dict[str, int] = {"publisher": 0, "subscriber": 0, "mixer": 0, "text": len(self._texts)}
+        found = {
+            "publisher": 0,
+            "subscriber": 0,
+            "mixer": 0,
+            "text": len(self._texts),
+            "observer": len(self._observers),
+        }
         for conference in self._by_session.values():
             for kind, count in conference.counts().items():
                 found[kind] += count
