@@ -97,7 +97,17 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_api(serve: argparse.ArgumentParser) -> None:
     group = serve.add_argument_group("REST API and state")
     group.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="keep state in this directory (default: in memory only)"
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="keep state and media in this directory (default: in memory, media in a temporary folder)",
+    )
+    group.add_argument(
+        "--media-budget",
+        type=float,
+        default=_DEFAULTS.media_budget_mb,
+        metavar="MB",
+        help="what recordings and compositions may take of the disk (default: %(default)g)",
     )
     group.add_argument("--seed", type=int, metavar="N", help="draw all ids from this seed: the same in each run")
     group.add_argument(
@@ -304,6 +314,7 @@ def _serve(options: argparse.Namespace) -> int:
         admin_token=options.admin_token,
         allow_hosts=tuple(options.allow_host),
         data_dir=options.data_dir,
+        media_budget_mb=options.media_budget,
         start_time=None if options.start_time is None else parse_start_time(options.start_time),
         freeze=options.freeze,
         talk_threshold_dbfs=options.talk_threshold,

@@ -29,6 +29,7 @@ MIN_FRAME_BYTES, MAX_FRAME_BYTES = 16 * 1024, 1024 * 1024
 MAX_WEBHOOK_ATTEMPTS = 100
 MAX_WEBHOOK_SECS = 3600.0
 MAX_TALK_SECS = 60.0
+MAX_MEDIA_MB = 1e9
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _RATE = re.compile(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,6})?)", re.ASCII)
@@ -49,7 +50,8 @@ class Config:
     webhook_timeout_secs  for rooms that set none (real time)
     admin_token           what the admin API asks for; None: nothing on loopback, elsewhere a random one
     allow_hosts           further names that the emulator is reached by, in the admin API's Host check
-    data_dir              keep state in this directory; None: in memory only
+    data_dir              keep state and media in this directory; None: in memory, media in a temporary folder
+    media_budget_mb       what recordings and compositions may take of the disk, in megabytes (10^6 bytes)
     start_time            where accounts' clocks begin; None: at the real time
     max_frame_bytes       the longest signaling frame that is read
     freeze                accounts' clocks stand still until they are moved
@@ -78,6 +80,7 @@ class Config:
     admin_token: str | None = None
     allow_hosts: tuple[str, ...] = ()
     data_dir: Path | None = None
+    media_budget_mb: float = 2_000.0
     start_time: datetime | None = None
     freeze: bool = False
     talk_threshold_dbfs: float = -45.0
@@ -98,6 +101,8 @@ class Config:
             raise ConfigError(
                 f"max_frame_bytes: expected {MIN_FRAME_BYTES} to {MAX_FRAME_BYTES}, got {self.max_frame_bytes}"
             )
+        if not 0 <= self.media_budget_mb <= MAX_MEDIA_MB:
+            raise ConfigError(f"media_budget: expected 0 to {MAX_MEDIA_MB:g} MB, got {self.media_budget_mb:g} MB")
         if self.rate_limit is not None:
             requests, seconds = self.rate_limit
             if requests < 1 or not (seconds > 0 and math.isfinite(seconds)):

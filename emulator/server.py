@@ -8,6 +8,7 @@ import random
 import secrets
 import socket
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
@@ -47,15 +48,16 @@ from emulator.listening import StartError, bind
 from emulator.media.audio.activity import TalkSettings
 from emulator.media.impairments import MEDIA, ActiveImpairment, ImpairmentBook
 from emulator.media.transport.udp import MediaSocket
+from emulator.recording.media_recorder import MediaRecorder
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.happenings import EVENT_TYPES
-from emulator.rooms.notices import tell_what_is_missing
 from emulator.rooms.tokens import TokenMint
 from emulator.signaling.faults import SIGNALING
 from emulator.signaling.gateway import Gateway
 from emulator.signaling.hub import CLOSE_SESSION_TERMINATED
 from emulator.signaling.lobby import Lobby
+from emulator.store.budget import MEGABYTE
 from emulator.webhooks.faults import WEBHOOKS
 from emulator.webhooks.service import Webhooks
 from emulator.webhooks.settings import WebhookSettings
@@ -94,6 +96,7 @@ class Emulator:
         self.lobby: Lobby
         self._conferences: Conferences | None = None
         self._impairments: ImpairmentBook | None = None
+        self._recorder: MediaRecorder | None = None
         self._ready = False
         self._runner: web.AppRunner | None = None
         self._listening: list[socket.socket] = []
@@ -136,6 +139,16 @@ class Emulator:
         if self._webhooks is None:
             raise RuntimeError("webhooks are delivered while the emulator runs: start it first")
         return self._webhooks
+
+    @property
+    def media_directory(self) -> Path | None:
+        """Where recordings are, a folder for each account; None while there is none, and none is kept."""
+        return None if self._recorder is None else self._recorder.files.directory
+
+    async def media_settled(self) -> None:
+        """Until what is to be written to media files, and what is to be removed, is."""
+        if self._recorder is not None:
+            await self._recorder.disk.drained()
 
     def info(self) -> dict[str, object]:
         return {
@@ -181,6 +194,8 @@ class Emulator:
         if self._webhooks is not None:
             self._webhooks.forget(account)
         self.wire.forget(account)
+        if self._recorder is not None:
+            self._recorder.forget(account)
 
     def _note_fault(self, account_id: str, rule: Rule, facts: Facts) -> None:
         about = {name: fact for name, fact in facts.items() if isinstance(fact, str)}
@@ -248,13 +263,20 @@ class Emulator:
             self._media, loop=loop, rng=rng, talk=talk, impairments=impairments
         )
 
+        recorder = self._recorder = MediaRecorder(
+            conferences,
+            directory=None if self._directory is None else self._directory.media,
+            budget=int(self.config.media_budget_mb * MEGABYTE),
+            loop=loop,
+        )
+
         def watch(account: Account) -> None:
             # Subscribers hear of an event in this order: media has changed before anybody is told of it.
             self.wire.watch(account)
             conferences.watch(account)
             self.lobby.watch(account)
             webhooks.watch(account)
-            account.log.subscribe(tell_what_is_missing)
+            recorder.watch(account)
 
         config = self.config
         self.accounts = Accounts(keys=config.api_keys, clock=self._new_clock, seed=config.seed, on_created=watch)
@@ -269,7 +291,9 @@ class Emulator:
             max_frame_bytes=config.max_frame_bytes,
         )
         secret = self._directory.secret("download-secret") if self._directory else secrets.token_bytes(32)
-        self._downloads = Downloads(self.accounts, secret=secret, base_url=lambda: f"http://{self._authority}")
+        self._downloads = Downloads(
+            self.accounts, secret=secret, base_url=lambda: f"http://{self._authority}", find_file=recorder.find_file
+        )
         webhooks = self._webhooks = Webhooks(
             self.webhook_signer,
             download_url=self._downloads.url,
@@ -346,6 +370,7 @@ class Emulator:
         await self._runner.setup()
         if self._store is not None:
             self.accounts.restore(self._store)
+            recorder.recover()
         for sock in self._listening:
             await web.SockSite(self._runner, sock).start()
 
@@ -394,6 +419,9 @@ class Emulator:
         if self._impairments is not None:
             self._impairments.close()
             self._impairments = None
+        if self._recorder is not None:
+            await self._recorder.close()
+            self._recorder = None
         if self._conferences is not None:
             self._conferences.close()
             self._conferences = None

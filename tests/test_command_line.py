@@ -272,21 +272,6 @@ def test_help_loads_no_codecs() -> None:
     assert printed.stdout.strip() == "[]"
 
 
-async def test_settings_without_effect_yet_are_told_on_the_console(start: Start, tmp_path: Path) -> None:
-    path = tmp_path / "ready.json"
-    process = await start("serve", "--port", "0", "--ready-file", str(path))
-    told = await ready(path, process)
-    body = {"enable_recording": True}
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": "Bearer key"}) as http,
-        http.post(f"{told['rest_url']}/rooms", json=body) as answer,
-    ):
-        assert answer.status == 201
-    process.terminate()
-    errors = (await process.communicate())[1].decode()
-    assert "records nothing yet" in errors
-
-
 async def test_opening_the_port_in_a_browser_leads_to_the_index(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
     process = await start("serve", "--port", "0", "--ready-file", str(path))

@@ -103,6 +103,14 @@ async def test_snippet_timeline(emulator: Emulator, tmp_path: Path) -> None:
     assert (tmp_path / "timeline.html").read_text().startswith("<!doctype html>")
 
 
+async def test_snippet_recordings(emulator: Emulator) -> None:
+    code = BY_NAME["recordings"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert '"enable_recording":true' in output.replace(" ", "")
+    assert '"total_results":0' in output.replace(" ", "")
+    assert '"room_recordings":0' in output.replace(" ", "")
+
+
 async def test_snippet_faults(emulator: Emulator) -> None:
     code = BY_NAME["faults"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
     code = code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)

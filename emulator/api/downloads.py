@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from emulator.api.errors import ApiError, Forbidden
 from emulator.rooms.account import Account
@@ -27,6 +27,8 @@ LIFETIME_SECS = 3600
 Kind = Literal["recording", "composition"]
 FindFile = Callable[[Account, Kind, str], Path | None]
 """(account, kind, id of a record that exists) -> its file, if there is one."""
+
+CONTENT_TYPES = {".ogg": "audio/ogg", ".webm": "video/webm", ".mp4": "video/mp4"}
 
 _UNIX_SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
@@ -83,7 +85,13 @@ class Downloads:
         path = self._file(account, kind, record_id)
         if path is None:
             raise ApiError(404, rest.NOT_FOUND, f"There is no file of the {kind} {record_id}.")
-        return web.FileResponse(path)
+        # Our own names hold nothing that needs quoting.
+        headers = {
+            hdrs.CONTENT_TYPE: CONTENT_TYPES.get(path.suffix, "application/octet-stream"),
+            hdrs.CONTENT_DISPOSITION: f'attachment; filename="{path.name}"',
+            hdrs.CACHE_CONTROL: "no-store",
+        }
+        return web.FileResponse(path, headers=headers)
 
     def _file(self, account: Account, kind: str, record_id: str) -> Path | None:
         """The file lookup is only asked about records that exist."""

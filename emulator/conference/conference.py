@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulator.conference import statistics
 from emulator.conference.legs import (
+    AudioTap,
     MixerLeg,
     PublisherLeg,
     SubscriberLeg,
@@ -91,6 +92,7 @@ class Conference:
         self._publishers: dict[int, PublisherLeg] = {}
         self._subscribers: dict[int, SubscriberLeg] = {}
         self._mixers: dict[int, MixerLeg] = {}
+        self._audio_taps: dict[tuple[str, str], AudioTap] = {}
         talk = talk or TalkSettings()
         self._mix = Mix(loop, self._leg_talks, talk=talk)
         self._talkers: Talkers[int] = Talkers.by(talk)
@@ -299,12 +301,13 @@ class Conference:
             formats=payload_formats(negotiated),
             bitrate=MIX_BITRATE,
             audio_level_id=audio_level_id(negotiated),
-            on_audio=self._mix.add(handle_id, muted=participant.muted),
         )
         sender = None
         if media.direction.sends:
             sender = make_sender(peer, media, clock=self._loop.time, rng=self._rng, cname="mix", ssrc=ssrc)
-        leg = MixerLeg(participant_id, participant.connection, peer, inbound, sender)
+        into_mix = self._mix.add(handle_id, muted=participant.muted)
+        leg = MixerLeg(participant_id, participant.connection, peer, inbound, into_mix, sender)
+        leg.tap(self._audio_taps.get((participant_id, participant.connection)))
 
         def received_rtcp(packet: bytes) -> None:
             inbound.receive_rtcp(packet)
@@ -402,6 +405,22 @@ class Conference:
             if viewer.participant_id == participant_id and viewer.connection == connection:
                 del self._subscribers[handle_id]
                 viewer.close()
+
+    # -- taps -----------------------------------------------------------------------------------------------------
+
+    def tap_audio(self, participant_id: str, connection: str, tap: AudioTap | None) -> None:
+        """Let `tap` hear what this person says into the mix, on the leg they have or will have; None: no longer."""
+        if tap is None:
+            self._audio_taps.pop((participant_id, connection), None)
+        else:
+            self._audio_taps[participant_id, connection] = tap
+        for leg in self._mixers.values():
+            if (leg.participant_id, leg.connection) == (participant_id, connection):
+                leg.tap(tap)
+
+    def feed_of(self, stream_id: str) -> Feed | None:
+        """What a stream's publisher sends; None if it has no connection."""
+        return next((leg.feed for leg in self._publishers.values() if leg.stream_id == stream_id), None)
 
     # -- all ------------------------------------------------------------------------------------------------------
 

@@ -135,6 +135,10 @@ class Conferences:
                 found[kind] += count
         return found
 
+    def find(self, account: Account, session_id: str) -> Conference | None:
+        """The conference of a session, if anybody has needed one."""
+        return self._by_session.get((account.id, session_id))
+
     def open_text(self, limits: DataLimits | None = None) -> TextLeg:
         """A connection for text messages; it ends when its owner closes it. Raises TransportStateError."""
         leg = TextLeg(self._socket, limits=limits or DataLimits(), forget=self._texts.discard)

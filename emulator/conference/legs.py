@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from emulator.conference.rates import Rate
+from emulator.media.rtp.feed import OnAudio
 from emulator.media.rtp.formats import Kind, PayloadFormat
 from emulator.media.rtp.forwarding import Feed, Simulcast, Subscription
 from emulator.media.rtp.sender import RtpSender
@@ -74,6 +76,14 @@ def offered_video(negotiated: Negotiated) -> tuple[Codec, ...]:
     return codec, rtx_for(codec, codec.payload_type + 1)
 
 
+class AudioTap(Protocol):
+    """What hears what one participant says into the mix, over all their mixer legs."""
+
+    def listen(self, feed: Feed) -> OnAudio:
+        """From now on their audio comes in this feed; returns what takes it."""
+        ...
+
+
 @dataclass(slots=True)
 class PublisherLeg:
     participant_id: str
@@ -136,6 +146,7 @@ class MixerLeg:
     connection: str
     peer: Peer
     inbound: Feed
+    into_mix: OnAudio
     sender: RtpSender | None
     """None for a telephone or client that does not receive."""
     up: bool = False
@@ -146,6 +157,20 @@ class MixerLeg:
         inbound, sender = self.inbound, self.sender
         self.said_rate = Rate(lambda: inbound.stats().audio.bytes)
         self.heard_rate = Rate(lambda: 0 if sender is None else sender.stats().bytes)
+
+    def tap(self, tap: AudioTap | None) -> None:
+        """Let `tap` hear, too, what comes in; None: nobody but the mix."""
+        into_mix = self.into_mix
+        if tap is None:
+            self.inbound.on_audio = into_mix
+            return
+        heard = tap.listen(self.inbound)
+
+        def both(payload: bytes, sequence: int, timestamp: int, level: int | None) -> None:
+            into_mix(payload, sequence, timestamp, level)
+            heard(payload, sequence, timestamp, level)
+
+        self.inbound.on_audio = both
 
     def control(self, now: float) -> None:
         self.inbound.tick(now)

@@ -60,7 +60,8 @@ class Ledger:
         # Tokens draw from a source of their own: how many were asked for must not change the ids of rooms and sessions.
         # So do webhooks: which of them have a receiver must not, either.
         self._token_rng = random.Random(rng.getrandbits(128))
-        self._webhook_rng = random.Random(self._token_rng.getrandbits(128))
+        self._media_seed = self._token_rng.getrandbits(128)
+        self._webhook_rng = random.Random(self._media_seed)
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -76,6 +77,10 @@ class Ledger:
     def new_webhook_id(self) -> str:
         """The same for an event that a webhook tells."""
         return _uuid4(self._webhook_rng)
+
+    def media_id(self, *what: object) -> str:
+        """The same for a recording, from what it is of: media comes in any order, and must not change other ids."""
+        return _uuid4(random.Random("/".join(map(str, (self._media_seed, *what)))))
 
     def new_connection(self) -> str:
         """What tells the connections of this account apart, in its events, too: 1, 2, 3, ..."""

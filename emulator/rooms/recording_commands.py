@@ -14,12 +14,17 @@ from emulator.rooms.recording import Recording
 
 class RecordingCommands(Ledger):
     @command
-    def start_recording(self, participant_id: str, kind: h.RecordingKind, codec: str | None) -> Recording:
-        """A track of somebody present is written to a file from now on. Raises NotFound."""
+    def start_recording(
+        self, participant_id: str, kind: h.RecordingKind, codec: str | None, *, recording_id: str | None = None
+    ) -> Recording:
+        """A track of somebody present is written to a file from now on. Raises NotFound.
+
+        `recording_id`: a new one, for whoever names the file before; else one is drawn.
+        """
         participant = self.records.participants.get(participant_id)
         if participant is None or not participant.present:
             raise NotFound("participant present", participant_id)
-        recording_id = self.new_id()
+        recording_id = recording_id or self.new_id()
         where = (participant.room_id, participant.session_id, participant.id)
         self._tell(h.RecordingStarted(*where, recording_id, kind, codec))
         return self.records.recordings[recording_id]

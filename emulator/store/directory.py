@@ -12,6 +12,7 @@ from emulator.store.errors import InUse, Unusable
 
 LOCK = "lock"
 DATABASE = "rooms.sqlite"
+MEDIA = "media"
 PRIVATE = 0o600
 
 
@@ -55,6 +56,11 @@ class DataDir:
     @property
     def database(self) -> Path:
         return self.path / DATABASE
+
+    @property
+    def media(self) -> Path:
+        """Where recordings and compositions are, a folder for each account."""
+        return self.path / MEDIA
 
     def secret(self, name: str, *, make: bytes | None = None) -> bytes:
         """The content of a private file (mode 0600). One that is not there yet begins as `make` (32 random bytes).

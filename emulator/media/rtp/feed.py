@@ -25,7 +25,7 @@ from emulator.media.rtp.rtcp import (
     parse_compound,
     serialise_compound,
 )
-from emulator.media.rtp.timing import PublisherClock
+from emulator.media.rtp.timing import PublisherClock, Timeline
 from emulator.media.rtp.video_payloads import VIDEO_CODECS
 
 Send = Callable[[bytes], object]
@@ -77,6 +77,9 @@ class Subscriber(VideoSubscriber, Protocol):
 
     @property
     def audio_track(self) -> OutboundTrack: ...
+
+    @property
+    def video_track(self) -> OutboundTrack: ...
 
 
 class Feed:
@@ -332,6 +335,11 @@ class Feed:
             None if layer is None else subscription.video_track.sender_report(layer.track.timeline, now),
         )
         return [report for report in reports if report is not None]
+
+    @property
+    def audio_timeline(self) -> Timeline:
+        """Which moment of the clock an audio timestamp belongs to."""
+        return self._audio.timeline
 
     def now(self) -> float:
         return self._clock()

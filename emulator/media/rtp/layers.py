@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from emulator.media.rtp.inbound import InboundTrack
+from emulator.media.rtp.inbound import InboundTrack, MediaPacket
 from emulator.media.rtp.keyframes import KeyframeGroup, KeyframeRequests
 from emulator.media.rtp.layer_choice import LayerChoice
-from emulator.media.rtp.outbound import OutboundTrack
 from emulator.media.rtp.timing import PublisherClock
 from emulator.media.rtp.video_payloads import VideoPayloads
+
+
+class VideoOutput(Protocol):
+    """What takes the packets of a feed's video: a subscriber's track, or a recording's tape."""
+
+    @property
+    def paused(self) -> bool: ...
+
+    @property
+    def waiting_for_keyframe(self) -> bool: ...
+
+    def start(self, group: Sequence[MediaPacket]) -> None:
+        """A keyframe and what has followed it, in order; what comes next follows by `forward`."""
+
+    def forward(self, packet: MediaPacket) -> None: ...
+
+    def interrupt(self) -> None:
+        """What comes next does not follow what came."""
+
+    def shift(self, ticks: float) -> None:
+        """The timestamps of what comes next lie so much before those of what came."""
 
 
 class VideoSubscriber(Protocol):
     """What the video of a feed needs to know of a subscription."""
 
     @property
-    def video_track(self) -> OutboundTrack: ...
+    def video_track(self) -> VideoOutput: ...
 
     @property
     def layer_choice(self) -> LayerChoice: ...
@@ -81,7 +102,7 @@ class VideoLayer:
         self.payloads = VideoPayloads()
         self.group = KeyframeGroup()
         self.requests = KeyframeRequests()
-        self.outputs: tuple[OutboundTrack, ...] = ()
+        self.outputs: tuple[VideoOutput, ...] = ()
         self.coming: tuple[Viewer, ...] = ()
         self.sources = 0
         self.keyframes = 0
