@@ -106,7 +106,7 @@ class AudioTrack:
             self._number += 1
             encoded = self._encode(number)
             if self._gate.passes(encoded.level):
-                self._send(number, encoded, now)
+                self._send(number, _not_sent(encoded) if self._gate.at_rest else encoded, now)
         if self.source.loop == 1 and self._gate.at_rest:
             self._beat.remove(self._tick)
             self._rest.add(self._rest_on)
@@ -116,7 +116,7 @@ class AudioTrack:
         now = self._loop.time()
         number = int((now - self._started_at) / PERIOD)
         assert self._encode is not None
-        self._send(number, self._encode(number), now)
+        self._send(number, _not_sent(self._encode(number)), now)
 
     def _send(self, number: int, encoded: EncodedBlock, now: float) -> None:
         at = self._started_at + number * PERIOD
@@ -125,6 +125,11 @@ class AudioTrack:
         block = TimedBlock(number, at, encoded)
         for sink in tuple(self.sinks):
             sink(block)
+
+
+def _not_sent(silence: EncodedBlock) -> EncodedBlock:
+    """Nothing but the TOC byte: listeners know by it that what follows is not lost (DTX; RFC 6716, section 3.2.1)."""
+    return EncodedBlock(bytes((silence.packet[0] & 0xFC,)), silence.level)
 
 
 class _Loop:

@@ -21,7 +21,7 @@ class SilenceGate:
     @property
     def at_rest(self) -> bool:
         """Whether most of what is silent is left out by now."""
-        return self._silent >= WHOLE
+        return self._silent > WHOLE
 
     def passes(self, level: int) -> bool:
         """Whether a packet of this level is to be sent."""

@@ -48,7 +48,11 @@ async def test_who_watches_subscribes_to_everyone_who_comes(join: MakeClient) ->
 
 async def test_newcomers_are_greeted_by_what_their_context_says(join: MakeClient) -> None:
     host = await join("Host", messages=True)
-    behave(host, [{"greet": {"text": "Hello {username} from {city}, you are {nobody knows}{unknown}"}}], Random(1))
+    behave(
+        host,
+        [{"greet": {"after": 0, "text": "Hello {username} from {city}, you are {nobody knows}{unknown}"}}],
+        Random(1),
+    )
     guest = await join("Guest", messages=True, context='{"username": "Ada", "city": "London"}')
     message = await guest.wait_for(MessageReceived)
     assert message.participant_id == host.participant_id
@@ -61,8 +65,8 @@ async def test_newcomers_are_greeted_by_what_their_context_says(join: MakeClient
 async def test_who_takes_no_messages_is_greeted_aloud_only(join: MakeClient) -> None:
     quiet, loud = await join("Quiet", messages=True), await join("Loud", messages=True)
     await quiet.wait_for(ParticipantJoined)
-    behave(quiet, ["greet"], Random(1))
-    behave(loud, [{"greet": {"aloud": True}}], Random(1))
+    behave(quiet, [{"greet": {"after": 0.1}}], Random(1))
+    behave(loud, [{"greet": {"aloud": True, "after": 0}}], Random(1))
     await join("Deaf")
     message = await quiet.wait_for(MessageReceived)
     assert (message.participant_id, message.payload) == (loud.participant_id, "Welcome, Deaf!")
@@ -123,7 +127,7 @@ async def test_who_fidgets_switches_what_is_published(join: MakeClient) -> None:
     ("spec", "text"),
     [
         ("juggle", r"expected a behaviour \(answer, .*watch\), got 'juggle'"),
-        ({"greet": {"txt": "hi"}}, "behaviour 'greet' has no option 'txt'; it takes: text, aloud"),
+        ({"greet": {"txt": "hi"}}, "behaviour 'greet' has no option 'txt'; it takes: text, aloud, after"),
         ("stay", "behaviour 'stay' needs the option 'seconds'"),
         (
             {"stay": {"seconds": (3, 1)}},

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
+
+from emulator.clients.audio_track import AudioTrack, TimedBlock
 from emulator.clients.silence_gate import EVERY, SILENT_LEVEL, WHOLE, SilenceGate
+from emulator.clients.sources.silence import SilenceSource
+from emulator.clients.workers import Workers
+from emulator.media.audio.opus import OpusDecoder
 from tests.clients.conftest import MakeClient
 
 
@@ -44,3 +50,30 @@ async def test_a_voice_beside_a_silence_is_whole_in_the_mix(join: MakeClient) ->
     samples = bob.audio(0.3)
     assert len(samples) >= 0.25 * 48_000
     assert bob.heard.packets_received - before <= (asyncio.get_running_loop().time() - began) * 50 + 10
+
+
+async def test_what_is_not_sent_is_said_to_be_so() -> None:
+    """DTX packets have one byte, and decode to silence behind a silence: nothing to conceal for a browser."""
+    workers = Workers(1)
+    track = AudioTrack(SilenceSource(), workers=workers)
+    blocks: list[TimedBlock] = []
+    done = asyncio.Event()
+
+    def sink(block: TimedBlock) -> None:
+        blocks.append(block)
+        if len(blocks) == WHOLE + 3:
+            done.set()
+
+    track.sinks.append(sink)
+    await track.start()
+    async with asyncio.timeout(20):
+        await done.wait()
+    track.stop()
+    workers.close()
+    sizes = [len(block.encoded.packet) for block in blocks]
+    assert min(sizes[:WHOLE]) > 1
+    assert sizes[-2:] == [1, 1]
+    assert round((blocks[-1].at - blocks[-2].at) / 0.02) == EVERY
+    decoder = OpusDecoder()
+    sound = np.concatenate([decoder.decode(block.encoded.packet) for block in blocks])
+    assert np.abs(sound).max() < 1e-4

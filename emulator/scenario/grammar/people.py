@@ -89,7 +89,11 @@ class _Watching:
     _whom = _Subscribe()
     _record: Record[dict[str, Any]] = Record(
         "a subscription",
-        {"to": Field(_whom, required=True), "audio": Field(Flag()), "video": Field(Flag())},
+        {
+            "to": Field(_whom, required=True, about="all, none, or a list of streams and participants"),
+            "audio": Field(Flag(), about="whether their sound comes along; true if left out"),
+            "video": Field(Flag(), about="whether their pictures do; true if left out"),
+        },
         lambda mark, **given: given,
     )
 
@@ -165,16 +169,31 @@ class _Participant:
     _record = Record(
         "a participant",
         {
-            "kind": Field(Choice("kind", ("web", "telephone"))),
-            "context": Field(_Context()),
-            "streams": Field(Streams()),
-            "subscribe": Field(_Watching()),
-            "messages": Field(Flag()),
-            "token_ttl": Field(Duration(positive=True)),
-            "behaviours": Field(ListOf("behaviours", BEHAVIOUR, or_one=True, most=20)),
-            "count": Field(Integer(1, MAX_PARTICIPANTS)),
-            "vary": Field(MapOf("what varies, by key of the context", _KEY, Choice("variation", VARIATIONS), most=20)),
-            "join": Field(Record("a ramp", {"every": Field(Duration()), "jitter": Field(_Jitter())}, _ramp)),
+            "kind": Field(Choice("kind", ("web", "telephone")), about="a telephone hears and is heard, and no more"),
+            "context": Field(_Context(), about="what the others are told; a mapping is sent as JSON text"),
+            "streams": Field(Streams(), about="what can be published, by stream key"),
+            "subscribe": Field(_Watching(), about="whose streams are watched from the join on; none if left out"),
+            "messages": Field(Flag(), about="whether messages are wanted; if left out, when the scenario has any"),
+            "token_ttl": Field(Duration(positive=True), about="how long client tokens last; an hour if left out"),
+            "behaviours": Field(
+                ListOf("behaviours", BEHAVIOUR, or_one=True, most=20), about="what is done unasked, from the join on"
+            ),
+            "count": Field(Integer(1, MAX_PARTICIPANTS), about="how many there are of this kind: a crowd"),
+            "vary": Field(
+                MapOf("what varies, by key of the context", _KEY, Choice("variation", VARIATIONS), most=20),
+                about="of a crowd: what is drawn for each member's context; a username if there is no context",
+            ),
+            "join": Field(
+                Record(
+                    "a ramp",
+                    {
+                        "every": Field(Duration(), about="from one member's join to the next one's"),
+                        "jitter": Field(_Jitter(), about="and so much later, drawn for each; `uniform(0s, 300ms)`"),
+                    },
+                    _ramp,
+                ),
+                about="of a crowd: how its members come one after the other",
+            ),
         },
         _participant,
     )

@@ -29,7 +29,11 @@ def _replacement(mark: Mark, stream: Word, video: MediaSpec | None = None, audio
 class _Replacement:
     _record: Record[Replacement] = Record(
         "a replacement",
-        {"stream": Field(STREAM_KEY, required=True), "video": Field(VIDEO), "audio": Field(AUDIO)},
+        {
+            "stream": Field(STREAM_KEY, required=True, about="the key of the published stream"),
+            "video": Field(VIDEO, about="the source that is sent from now on; the codec stays"),
+            "audio": Field(AUDIO, about="likewise"),
+        },
         _replacement,
     )
 

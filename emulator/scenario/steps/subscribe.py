@@ -33,7 +33,11 @@ class _Wanted:
 
     _record: Record[Any] = Record(
         "a subscription",
-        {"to": Field(STREAM, required=True), "audio": Field(Flag()), "video": Field(Flag())},
+        {
+            "to": Field(STREAM, required=True, about="which stream; of a crowd, each member's"),
+            "audio": Field(Flag(), about="true if left out"),
+            "video": Field(Flag(), about="true if left out"),
+        },
         _wanted,
     )
 
