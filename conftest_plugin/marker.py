@@ -24,12 +24,14 @@ class Wishes:
     faults    rules in force from the beginning, as `/_emulator/faults` takes them
     time      where the account's time begins, and stands still: a datetime, ISO text, or "frozen" for now;
               {"start": ..., "freeze": False} lets it run
+    problems  "ignore", "warn" or "fail", whatever the run's option says: for a test that provokes some
     """
 
     scenario: Any = None
     seed: int | None = None
     faults: Sequence[Mapping[str, Any]] = ()
     time: Any = None
+    problems: Any = None
 
     @classmethod
     def of(cls, marks: Iterable[Any], *, seed: int | None) -> Wishes:
@@ -51,6 +53,10 @@ class Wishes:
         seed, faults = self.seed, self.faults
         if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
             raise MarkerError(f"pytest.mark.rooms(seed=...): expected an integer of at least 0, got {seed!r:.80}")
+        if self.problems not in (None, "ignore", "warn", "fail"):
+            raise MarkerError(
+                f"pytest.mark.rooms(problems=...): expected 'ignore', 'warn' or 'fail', got {self.problems!r:.80}"
+            )
         if isinstance(faults, str | Mapping) or not all(isinstance(rule, Mapping) for rule in faults):
             raise MarkerError(f"pytest.mark.rooms(faults=...): expected a list of dicts, got {faults!r:.80}")
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Literal, get_args
 
 import pytest
+
+Artifacts = Literal["on", "off", "retain-on-failure"]
+Problems = Literal["ignore", "warn", "fail"]
 
 
 class Option:
@@ -47,8 +52,26 @@ class Option:
 URL = Option("url", "URL", "use the running emulator at this address instead of starting one")
 ADMIN_TOKEN = Option("admin-token", "TOKEN", "what the admin API of that emulator asks for")
 SEED = Option("seed", "N", "draw all ids of each test's account from this seed, unless its marker names one")
+ARTIFACTS = Option(
+    "artifacts", "|".join(get_args(Artifacts)), "keep timeline, wire log, pictures, sound of tests (default: off)"
+)
+OUTPUT = Option("output", "DIR", "where those go, a folder for each test (default: rooms-emulator-output)")
+PROBLEMS = Option(
+    "problems",
+    "|".join(get_args(Problems)),
+    "what to do about what the emulator saw and should not be: refused requests, forged webhooks that were accepted,"
+    " requests without an answer (default: ignore; they are in the report of failed tests)",
+)
 
-ALL = (URL, ADMIN_TOKEN, SEED)
+ALL = (URL, ADMIN_TOKEN, SEED, ARTIFACTS, OUTPUT, PROBLEMS)
+DEFAULT_OUTPUT = "rooms-emulator-output"
+
+
+def check(config: pytest.Config) -> None:
+    """Raises pytest.UsageError, before anything runs, for what no test could use."""
+    artifacts(config)
+    problems(config)
+    whole(SEED, config)
 
 
 def whole(option: Option, config: pytest.Config) -> int | None:
@@ -59,3 +82,24 @@ def whole(option: Option, config: pytest.Config) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise pytest.UsageError(f"{option.flag}: expected a whole number of at least 0, got {text!r}")
     return int(text)
+
+
+def artifacts(config: pytest.Config) -> Artifacts:
+    """Raises pytest.UsageError."""
+    found = ARTIFACTS.of(config) or "off"
+    if found not in ("on", "off", "retain-on-failure"):
+        raise pytest.UsageError(f"{ARTIFACTS.flag}: expected {', '.join(get_args(Artifacts))}, got {found!r}")
+    return found  # type: ignore[return-value]  # just checked
+
+
+def problems(config: pytest.Config) -> Problems:
+    """Raises pytest.UsageError."""
+    found = PROBLEMS.of(config) or "ignore"
+    if found not in ("ignore", "warn", "fail"):
+        raise pytest.UsageError(f"{PROBLEMS.flag}: expected {', '.join(get_args(Problems))}, got {found!r}")
+    return found  # type: ignore[return-value]  # just checked
+
+
+def output(config: pytest.Config) -> Path:
+    """An absolute path; a relative one is below the root of the run."""
+    return config.rootpath / (OUTPUT.of(config) or DEFAULT_OUTPUT)

@@ -19,7 +19,7 @@ rooms_browser_context_args  for Playwright's `browser.new_context`; rooms_browse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from conftest_plugin.rooms_emulator import AsyncRoomsEmulator, RoomsEmulator
     from conftest_plugin.server import RoomsServer
     from conftest_plugin.tenant import Tenant
+    from conftest_plugin.watch import Watch
     from conftest_plugin.webhooks import AsyncWebhooks, Webhooks
     from emulator.config import Config
 
 MARK = "rooms"
+_WATCH: pytest.StashKey[Watch] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,10 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    options.check(config)
     config.addinivalue_line(
         "markers",
-        f"{MARK}(seed=N, faults=[...], time=...): what the test's account on the Rooms emulator begins with: the seed"
-        " of its ids, fault rules, and where its time stands (ISO text, a datetime, or 'frozen').",
+        f"{MARK}(seed=N, faults=[...], time=..., problems=...): what the test's account on the Rooms emulator begins"
+        " with: the seed of its ids, fault rules, and where its time stands (ISO text, a datetime, or 'frozen'); and"
+        " whether problems are to 'ignore', 'warn' or 'fail'.",
     )
 
 
@@ -60,6 +64,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """A marked test has its account, whether or not it names a fixture."""
     if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
         item.fixturenames.append("_rooms_emulator_tenant")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """While the account is still there: what happened in it goes into the report of a failure, and into files."""
+    report = yield
+    watch = item.stash.get(_WATCH, None)
+    if watch is None or report.skipped or report.when == "teardown":
+        return report
+    mode = options.artifacts(item.config)
+    if report.failed or (mode == "on" and report.when == "call"):
+        watch.report(item, report, mode)
+    return report
 
 
 # -- the emulator, and an account on it --------------------------------------------------------------------------------
@@ -93,10 +112,13 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
     from conftest_plugin.current import running
     from conftest_plugin.marker import Wishes
     from conftest_plugin.rooms_emulator import RoomsEmulator
+    from conftest_plugin.watch import Watch
 
     marks = list(request.node.iter_markers(MARK))
     wishes = Wishes.of(reversed(marks), seed=options.whole(options.SEED, request.config))
     tenant = rooms_emulator_server.open_account(wishes.settings)
+    watch = Watch(rooms_emulator_server, tenant, wishes.problems or options.problems(request.config))
+    request.node.stash[_WATCH] = watch
     try:
         if wishes.faults:
             rooms_emulator_server.thread.wait(
@@ -104,6 +126,7 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
             )
         with running(RoomsEmulator(rooms_emulator_server, tenant)):
             yield tenant
+        watch.check()
     finally:
         rooms_emulator_server.close_account(tenant)
 

@@ -115,7 +115,7 @@ class RoomsEmulator(Account):
         run; CallTimeout after `timeout` seconds.
         """
         __tracebackhide__ = True
-        playing = self._tenant.scenario(scenarios.read(source))
+        playing = self._tenant.scenario(scenarios.read(source), scenarios.text_of(source))
         report = self._thread.wait(playing, patience=timeout, what="scenario()")
         return scenarios.check(report) if check else report
 
@@ -168,6 +168,6 @@ class AsyncRoomsEmulator(Account):
     async def scenario(self, source: AnyScenario, *, timeout: float = SCENARIO_SECS, check: bool = True) -> Report:
         """As `RoomsEmulator.scenario`."""
         __tracebackhide__ = True
-        playing = self._tenant.scenario(scenarios.read(source))
+        playing = self._tenant.scenario(scenarios.read(source), scenarios.text_of(source))
         report = await self._thread.wait_async(playing, patience=timeout, what="scenario()")
         return scenarios.check(report) if check else report

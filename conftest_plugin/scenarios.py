@@ -10,6 +10,7 @@ from typing import Any
 from emulator.scenario import loader, runner
 from emulator.scenario.report import Report
 from emulator.scenario.schema import Scenario
+from emulator.scenario.shipped import locate
 
 AnyScenario = Path | str | Mapping[str, Any]
 """A file, the name of a shipped scenario, YAML text (which has more than one line), or the same as a dict."""
@@ -29,6 +30,17 @@ def read(source: AnyScenario) -> Scenario:
             except (TypeError, ValueError) as error:
                 raise TypeError(f"a scenario as a dict holds what JSON can hold: {error}") from error
     raise TypeError(f"expected a scenario as a path, a text or a dict, got {type(source).__name__}")
+
+
+def text_of(source: AnyScenario) -> str:
+    """As it can be kept in a file and played again."""
+    match source:
+        case Path():
+            return locate(source).read_text(encoding="utf-8")
+        case str():
+            return source if "\n" in source else locate(source).read_text(encoding="utf-8")
+        case _:
+            return json.dumps(source, ensure_ascii=False, indent=1)
 
 
 def check(report: Report) -> Report:

@@ -60,6 +60,8 @@ class Tenant:
         self._tones = itertools.count()
         self._inbox: WebhookInbox | None = None
         self._cast: dict[str, Person] = {}
+        self.scenario_text: str | None = None
+        """The last scenario that was played, as it was given."""
 
     @property
     def used(self) -> bool:
@@ -125,16 +127,30 @@ class Tenant:
             raise
         return client
 
+    @property
+    def guests(self) -> list[RoomClient]:
+        """The participants that were made here."""
+        return [guest.client for guest in self._guests]
+
+    @property
+    def known(self) -> dict[str, Person]:
+        """Those, and those of scenarios, by id."""
+        return {client.participant_id: _person(client) for client in self.guests} | self._cast
+
+    @property
+    def has_inbox(self) -> bool:
+        return self._inbox is not None
+
     async def people(self) -> list[Person]:
         """Everybody who is or was in the account's rooms, the latest last. Raises RequestRefused."""
-        known = {guest.client.participant_id: _person(guest.client) for guest in self._guests} | self._cast
-        listed = await self._rest.list("/room_participants")
-        for one in listed:
+        known = self.known
+        for one in await self._rest.list("/room_participants"):
             known.setdefault(one["id"], Person(one["id"], named(one.get("context"), one["id"])))
         return list(known.values())
 
-    async def scenario(self, scenario: Scenario) -> Report:
-        """Run it to its end. Raises StageError."""
+    async def scenario(self, scenario: Scenario, text: str) -> Report:
+        """Run it to its end; `text` is how it was given. Raises StageError."""
+        self.scenario_text = text
         for who in scenario.cast:
             participant_id = draws.participant_id(scenario.seed, who.name)
             self._cast[participant_id] = Person(participant_id, who.name, who.index % TONES)

@@ -256,7 +256,7 @@ def test_markers_and_options_explain_themselves(project: pytest.Pytester) -> Non
 @pytest.mark.parametrize(
     ("mark", "told"),
     [
-        ("sed=1", "pytest.mark.rooms has no 'sed'; it takes scenario, seed, faults, time"),
+        ("sed=1", "pytest.mark.rooms has no 'sed'; it takes scenario, seed, faults, time, problems"),
         ("5", "pytest.mark.rooms takes keywords only"),
         ("seed='x'", "seed=...): expected an integer"),
         ("faults={}", "faults=...): expected a list of dicts"),
@@ -302,7 +302,7 @@ def test_marker_of_a_test_overrides_that_of_its_class_and_the_option(project: py
                 assert rooms_room.id == ids["option"] != ids["class"]
     """)
     project.runpytest_inprocess("--rooms-emulator-seed=1").assert_outcomes(passed=3)
-    project.runpytest_inprocess("--rooms-emulator-seed=one").stdout.fnmatch_lines(
+    project.runpytest_inprocess("--rooms-emulator-seed=one").stderr.fnmatch_lines(
         ["*--rooms-emulator-seed: expected a whole number of at least 0, got 'one'*"]
     )
 

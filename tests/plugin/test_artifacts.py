@@ -1,0 +1,206 @@
+"""What a failing test leaves behind: a section of its report, and files."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import emulator.scenario.room_client  # noqa: F401 - not once more by the inner run: numpy cannot be loaded twice
+from conftest_plugin.artifacts import folder_of, moments
+from emulator.probes.card_reader import read_card
+from emulator.probes.tones import tones_in
+
+pytest_plugins = "pytester"
+
+INI = """
+[pytest]
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
+addopts = -p no:cacheprovider -p no:faker -p no:hypothesispytest -p no:schemathesis -p no:timeout -p no:xdist
+"""
+TESTS = """
+    def test_fails(rooms_emulator, rooms_webhooks):
+        room = rooms_emulator.create_room(unique_name="lunch")
+        alice = rooms_emulator.participant(room, "alice", publish="self")
+        bob = rooms_emulator.participant(room, "bob", subscribe="all")
+        bob.sees(alice)
+        bob.hears(alice)
+        bob.sees("nobody", within=0)
+
+    def test_passes(rooms_room):
+        pass
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makefile(".ini", pytest=INI)
+    pytester.makepyfile(test_it=TESTS)
+    return pytester
+
+
+def folders(project: pytest.Pytester, output: str = "rooms-emulator-output") -> dict[str, Path]:
+    return {json.loads(path.read_text())["test"]: path.parent for path in project.path.glob(f"{output}/*/about.json")}
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_failing_test_leaves_everything_and_a_passing_one_nothing(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess(
+        "--rooms-emulator-artifacts=retain-on-failure", "--rooms-emulator-seed=5", "--rooms-emulator-output=out"
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    found = folders(project, "out")
+    assert list(found) == ["test_it.py::test_fails"]
+    folder = found["test_it.py::test_fails"]
+    result.stdout.fnmatch_lines([
+        "*- rooms emulator -*",
+        "what happened:",
+        " *lunch: room created",
+        " *alice: in the room",
+        " *alice: self video",
+        f"open       {folder / 'timeline.html'}",
+        "once more  python -m pytest test_it.py::test_fails --rooms-emulator-seed=5",
+    ])  # fmt: skip
+    about = read(folder / "about.json")
+    assert (about["outcome"], about["seed"], about["missing"]) == ("failed", 5, [])
+
+    wire = [json.loads(line) for line in (folder / "wire.jsonl").read_text().splitlines()]
+    assert {entry["kind"] for entry in wire} == {"rest", "frame", "webhook"}
+    assert not any("/_emulator/" in entry.get("path", "") for entry in wire)
+    offers = [path.read_text() for path in sorted((folder / "sdp").glob("*-offer-from-alice.sdp"))]
+    assert any("m=video" in text for text in offers)
+    assert list((folder / "sdp").glob("*-answer-from-bob.sdp"))
+    assert "alice" in (folder / "failure.txt").read_text() + (folder / "timeline.html").read_text()
+    assert (folder / "failure.txt").read_text().startswith("expected bob to see the card of nobody/self")
+
+    picture = Image.open(folder / "frames" / "bob-sees-alice-self.png").convert("L")
+    reading = read_card(np.ascontiguousarray(np.asarray(picture)))
+    assert reading is not None
+    with wave.open(io.BytesIO((folder / "audio" / "bob-hears.wav").read_bytes())) as audio:
+        assert audio.getframerate() == 48000
+        samples = np.frombuffer(audio.readframes(audio.getnframes()), np.int16)
+    assert list(tones_in(samples)) == [0]  # alice is the first participant of the test
+    assert read(folder / "statistics.json")
+    webhooks = read(folder / "webhooks.json")
+    assert {one["event_type"] for one in webhooks["deliveries"]} >= {"video.room.participant.joined"}
+    assert webhooks["received"][0]["signature"] == {"valid": True}
+    assert read(folder / "problems.json") == {"problems": [], "findings": []}
+
+
+def test_files_are_kept_of_every_test_or_of_none(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("-k", "fails")
+    assert folders(project) == {}
+    result.stdout.fnmatch_lines(["more       --rooms-emulator-artifacts=retain-on-failure*"])
+    project.makefile(".ini", pytest=INI + "rooms_emulator_artifacts = on\n")
+    project.runpytest_inprocess("-k", "passes").assert_outcomes(passed=1)
+    (folder,) = folders(project).values()
+    assert read(folder / "about.json")["outcome"] == "passed"
+    assert not (folder / "failure.txt").exists()
+    result = project.runpytest_inprocess("--rooms-emulator-artifacts=sometimes", "-k", "passes")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--rooms-emulator-artifacts: expected on, off, retain-on-failure, got 'sometimes'" in result.stderr.str()
+
+
+def test_scenario_is_kept_as_it_was_played(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        def test_it(rooms_emulator):
+            rooms_emulator.scenario({"version": 1, "name": "short", "seed": 3, "participants": {"alice": {}},
+                                     "timeline": [{"at": "0s", "do": {"alice": "join"}}]})
+            rooms_emulator.scenario("version: 1\\nname: other\\nparticipants: {alice: {}}\\n"
+                                    "timeline:\\n  - {at: 0s, do: {alice: join}}\\n")
+            assert False
+    """
+    )
+    project.runpytest_inprocess("--rooms-emulator-artifacts=retain-on-failure").assert_outcomes(failed=1)
+    (folder,) = folders(project).values()
+    assert (folder / "scenario.yaml").read_text().startswith("version: 1\nname: other\n")
+
+
+def test_account_that_was_not_used_has_no_story(project: pytest.Pytester) -> None:
+    project.makepyfile(test_it="def test_it(rooms_emulator):\n    assert False\n")
+    result = project.runpytest_inprocess("--rooms-emulator-artifacts=on")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*- rooms emulator -*")
+    assert folders(project) == {}
+
+
+def test_evidence_that_cannot_be_written_does_not_hide_the_failure(project: pytest.Pytester) -> None:
+    (project.path / "rooms-emulator-output").write_text("a file stands in the way")
+    result = project.runpytest_inprocess("--rooms-emulator-artifacts=on", "-k", "fails")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *AssertionError: expected bob to see*", "the evidence could not be gathered: *Error: *"]
+    )
+
+
+PROBLEMATIC = """
+    import pytest
+
+    def test_accepts_everything(rooms_webhooks, rooms_faults, rooms_participant):
+        rooms_faults.add("webhooks", "bad_signature", match={"event_type": "*joined"})
+        rooms_participant("alice")
+        rooms_webhooks.wait_for("participant.joined", signed=False)
+
+    @pytest.mark.rooms(problems="ignore")
+    def test_knows_what_it_does(rooms_webhooks, rooms_faults, rooms_participant):
+        rooms_faults.add("webhooks", "bad_signature", match={"event_type": "*joined"})
+        rooms_participant("alice")
+        rooms_webhooks.wait_for("participant.joined", signed=False)
+"""
+
+
+@pytest.mark.parametrize(("value", "outcome"), [("fail", {"errors": 1}), ("warn", {"warnings": 1}), ("ignore", {})])
+def test_problems_can_fail_a_test(project: pytest.Pytester, value: str, outcome: dict[str, int]) -> None:
+    project.makefile(".ini", pytest=INI.replace("error", "default") + f"rooms_emulator_problems = {value}\n")
+    project.makepyfile(test_it=PROBLEMATIC)
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(passed=2, **outcome)
+    told = "video.room.participant.joined (attempt 1), sent with bad signature: it must verify signatures"
+    assert (told in result.stdout.str()) == bool(outcome)
+
+
+def test_refused_requests_stand_in_the_report_of_a_failed_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        def test_it(rooms_emulator):
+            room = rooms_emulator.create_room(max_participants=2)
+            for name in ("alice", "bob", "carol"):
+                rooms_emulator.participant(room, name)
+    """
+    )
+    result = project.runpytest_inprocess("--rooms-emulator-problems=fail")
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["what the emulator saw that should not be:", "  signaling: refused * 403 The room is full*"]
+    )
+
+
+def test_tests_never_share_a_folder() -> None:
+    output = Path("/out")
+    assert folder_of(output, "test_a.py::test[ä]") != folder_of(output, "test_a.py::test[ö]")
+    assert folder_of(output, "a/../../b.py::test").parent == output
+    assert len(folder_of(output, "x" * 1000).name) < 150
+
+
+def test_moments_are_in_order_with_the_names_of_their_rows() -> None:
+    span = {"lane": "presence", "start": 1.0, "end": 3.0, "label": "in the room"}
+    rows = [
+        {"name": "alice", "spans": [span], "points": []},
+        {"name": "lunch", "spans": [], "points": [{"at": 0.5, "label": "room created"}]},
+    ]
+    assert moments({"rows": rows}) == [
+        "     0.500  lunch: room created",
+        "     1.000  alice: in the room",
+        "     3.000  alice: gone",
+    ]
