@@ -16,6 +16,7 @@ from aiohttp import web
 
 from emulator.admin.access import AccountAccess
 from emulator.admin.accounts import AccountRoutes
+from emulator.admin.captures import CaptureRoutes
 from emulator.admin.clock import ClockRoutes
 from emulator.admin.events import EventRoutes
 from emulator.admin.faults import FaultRoutes
@@ -183,6 +184,8 @@ class Emulator:
         self.faults.forget(account.id)
         if self._impairments is not None:
             self._impairments.forget(account.id)
+        if self._conferences is not None:
+            self._conferences.captures.forget(account.id)
         for session in tuple(account.records.sessions.values()):
             if session.active:
                 account.end_session(session.id, reason="Account forgotten")
@@ -330,6 +333,7 @@ class Emulator:
                     on_reset=[
                         lambda account: self.faults.forget(account.id),
                         lambda account: impairments.forget(account.id),
+                        lambda account: conferences.captures.forget(account.id),
                     ],
                 ),
                 ClockRoutes(access),
@@ -337,6 +341,7 @@ class Emulator:
                 ImpairmentRoutes(access, impairments),
                 self._events,
                 ObserverRoutes(access, conferences),
+                CaptureRoutes(access, conferences.captures),
                 StatsRoutes(access, conferences.statistics),
                 Metrics(
                     tally=self.wire.tally,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emulator.conference import statistics
+from emulator.conference.captures import Connection
 from emulator.conference.legs import (
     AudioTap,
     MixerLeg,
@@ -78,9 +79,11 @@ class Conference:
         talk: TalkSettings | None = None,
         line_of: Callable[[str], Line | None] = lambda participant_id: None,
         on_observer_ended: Callable[[int], object] = lambda number: None,
+        on_connection: Callable[[Connection], object] = lambda connection: None,
     ) -> None:
         """`line_of` gives what a new connection of a participant goes through (emulator/media/impairments);
-        `on_observer_ended` is told of observers that end by themselves, or with what they observe.
+        `on_observer_ended` is told of observers that end by themselves, or with what they observe; `on_connection` of
+        each new connection of a participant.
         """
         # NumPy is a quarter of the emulator's start, and nobody needs it before the first session (see `serve`).
         from emulator.conference.mix import Mix
@@ -97,6 +100,7 @@ class Conference:
         self._mix = Mix(loop, self._leg_talks, talk=talk)
         self._talkers: Talkers[int] = Talkers.by(talk)
         self._line_of = line_of
+        self._on_connection = on_connection
         self._observers = Observers(socket=socket, mix=self._mix, clock=loop.time, rng=rng, on_ended=on_observer_ended)
 
     def _new_peer(self, participant_id: str) -> Peer:
@@ -107,14 +111,27 @@ class Conference:
 
     def set_line(self, participant_id: str, line: Line | None) -> None:
         """This participant's network has changed (impairments); None: nothing is wrong with it."""
-        legs: list[PublisherLeg | SubscriberLeg | MixerLeg] = [
-            *self._publishers.values(),
-            *self._subscribers.values(),
-            *self._mixers.values(),
-        ]
-        for leg in legs:
+        for leg in self._legs():
             if leg.participant_id == participant_id:
                 leg.peer.through(line)
+
+    def _legs(self) -> list[PublisherLeg | SubscriberLeg | MixerLeg]:
+        return [*self._publishers.values(), *self._subscribers.values(), *self._mixers.values()]
+
+    def connections(self) -> list[Connection]:
+        """All connections of participants."""
+        return [self._connection(leg) for leg in self._legs()]
+
+    def _connection(self, leg: PublisherLeg | SubscriberLeg | MixerLeg) -> Connection:
+        room_id = self._account.participant(leg.participant_id).room_id
+        match leg:
+            case PublisherLeg():
+                about = f"publisher of {leg.stream_id}"
+            case SubscriberLeg():
+                about = f"subscriber of {leg.stream_id}"
+            case _:
+                about = "mix"
+        return Connection(self._account.id, room_id, leg.participant_id, about, leg.peer)
 
     # -- publishers -----------------------------------------------------------------------------------------------
 
@@ -152,6 +169,7 @@ class Conference:
         self._publishers[handle_id] = PublisherLeg(
             participant_id, participant.connection, stream_id, peer, feed, negotiated
         )
+        self._on_connection(self._connection(self._publishers[handle_id]))
         peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
         return Published(
             answer, codec_name(negotiated, "audio"), codec_name(negotiated, "video"), len(feed.video.layers)
@@ -233,6 +251,7 @@ class Conference:
         connection = self._account.participant(participant_id).connection
         leg = SubscriberLeg(participant_id, connection, stream_id, peer, publisher.feed, subscription, offered)
         self._subscribers[handle_id] = leg
+        self._on_connection(self._connection(leg))
         return make_offer(offered, peer.local)
 
     def start_subscriber(self, handle_id: int, answer: str) -> None:
@@ -286,6 +305,7 @@ class Conference:
             raise
         leg = self._make_mixer(handle_id, participant_id, peer, negotiated, ssrc)
         self._mixers[handle_id] = leg
+        self._on_connection(self._connection(leg))
         peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
         return answer
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import time
+from collections.abc import Callable
 from functools import partial
 
+from emulator.conference.captures import Captures, Connection
 from emulator.conference.conference import Conference
 from emulator.conference.observers import Observer
 from emulator.conference.statistics import Json
@@ -42,7 +45,12 @@ class Conferences:
         rng: random.Random,
         talk: TalkSettings | None = None,
         impairments: ImpairmentBook | None = None,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self.captures = Captures(
+            scheduler=loop, wall_ns=wall_ns, local=socket.local_address, connections=self._connections
+        )
+        """Decrypted captures of participants' connections."""
         self._impairments = impairments or ImpairmentBook(loop)
         self._impairments.on_line = self._set_line
         self._socket = socket
@@ -67,6 +75,7 @@ class Conferences:
                 rng=self._rng,
                 talk=self._talk,
                 line_of=partial(self._impairments.line, account.id),
+                on_connection=self.captures.opened,
                 on_observer_ended=lambda number: self._observers.pop(number, None),
             )
             self._by_session[key] = conference
@@ -145,6 +154,14 @@ class Conferences:
         self._texts.add(leg)
         return leg
 
+    def _connections(self, account_id: str) -> list[Connection]:
+        return [
+            connection
+            for (owner_id, _), conference in self._by_session.items()
+            if owner_id == account_id
+            for connection in conference.connections()
+        ]
+
     def _set_line(self, account_id: str, participant_id: str, line: Line | None) -> None:
         for (owner_id, _), conference in self._by_session.items():
             if owner_id == account_id:
@@ -188,6 +205,7 @@ class Conferences:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.captures.close()
         for conference in self._by_session.values():
             conference.close()
         self._by_session.clear()

@@ -33,7 +33,7 @@ from .parameters import (
     TimerHandle,
     TransportParameters,
 )
-from .srtp import PacketBuffer, SrtpSession
+from .srtp import PacketBuffer, SrtpSession, Tap
 from .stun import StunMessage
 
 EARLY_DTLS_LIMIT = 8
@@ -141,6 +141,7 @@ class Peer:
         self._dtls: DtlsConnection | None = None
         self._early_dtls: deque[bytes] = deque(maxlen=EARLY_DTLS_LIMIT)
         self._srtp: SrtpSession | None = None
+        self._tap: Tap | None = None
         self._srtp_errors: Mapping[str, int] = {}  # of a session that has ended
         self._address: Address | None = None
         self._connect_timer: TimerHandle | None = None
@@ -278,6 +279,12 @@ class Peer:
         self._send, self.receive_buffered = send_through, buffered_through
         self.receive_stun, self.receive_dtls, self.receive_media = stun_through, dtls_through, media_through
 
+    def tap(self, tap: Tap | None) -> None:
+        """Show all plain RTP and RTCP of this connection to somebody, from now on or as soon as it is up."""
+        self._tap = tap
+        if self._srtp is not None:
+            self._srtp.tap(tap)
+
     def close(self) -> None:
         """Ends the connection with a DTLS close_notify. Does not call `on_closed`. Safe to call again."""
         if self.state in (PeerState.CLOSED, PeerState.FAILED):
@@ -374,6 +381,8 @@ class Peer:
 
     def _dtls_established(self, keys: SrtpKeys) -> None:
         self._srtp = SrtpSession(keys, self._buffer)
+        if self._tap is not None:
+            self._srtp.tap(self._tap)
         self.state = PeerState.CONNECTED
         self.connected_at = self._scheduler.time()
         self._cancel_connect_timer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 import pylibsrtp
 from pylibsrtp._binding import ffi, lib
@@ -16,6 +17,8 @@ LONGEST_PACKET = 2048
 """Bytes of a packet, protected or not; no datagram that is read is longer."""
 Process = Callable[[object, object, object], int]
 """libsrtp's functions: session, packet, and where its length stands before and after; 0 when all is well."""
+Tap = Callable[[bool, Literal["rtp", "rtcp"], bytes], None]
+"""Is shown plain packets: whether it is sent (else it was received), what it is, the packet."""
 _TRAILER = pylibsrtp.SRTP_MAX_SRTCP_TRAILER_LEN
 
 _PROFILES: dict[str, int] = {
@@ -63,6 +66,37 @@ class SrtpSession:
         self.protect_rtcp = self._protector(buffer, lib.srtp_protect_rtcp, outbound, "protect RTCP")
         self.unprotect_rtp = self._unprotector(buffer, lib.srtp_unprotect, inbound, "unprotect")
         self.unprotect_rtcp = self._unprotector(buffer, lib.srtp_unprotect_rtcp, inbound, "unprotect RTCP")
+        self._untapped = (self.protect_rtp, self.protect_rtcp, self.unprotect_rtp, self.unprotect_rtcp)
+
+    def tap(self, tap: Tap | None) -> None:
+        """Show every plain packet to this from now on; None: to nobody, which costs nothing."""
+        self.protect_rtp, self.protect_rtcp, self.unprotect_rtp, self.unprotect_rtcp = self._untapped
+        if tap is None:
+            return
+        protect_rtp, protect_rtcp, unprotect_rtp, unprotect_rtcp = self._untapped
+
+        def protect(packet: bytes) -> memoryview | None:
+            tap(True, "rtp", packet)
+            return protect_rtp(packet)
+
+        def protect_control(packet: bytes) -> memoryview | None:
+            tap(True, "rtcp", packet)
+            return protect_rtcp(packet)
+
+        def unprotect(size: int) -> bytes | None:
+            packet = unprotect_rtp(size)
+            if packet is not None:
+                tap(False, "rtp", packet)
+            return packet
+
+        def unprotect_control(size: int) -> bytes | None:
+            packet = unprotect_rtcp(size)
+            if packet is not None:
+                tap(False, "rtcp", packet)
+            return packet
+
+        self.protect_rtp, self.protect_rtcp = protect, protect_control
+        self.unprotect_rtp, self.unprotect_rtcp = unprotect, unprotect_control
 
     def _protector(
         self, buffer: PacketBuffer, process: Process, handle: object, name: str
