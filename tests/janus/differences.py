@@ -19,7 +19,6 @@ JANUS_1X = "T-37 and Appendix B: shapes of Janus 1.x beside the 0.x ones; extra 
 NO_TRANSPORT_CC = "media 4: transport-cc stays out of the SDP unless it is really sent"
 REMB_ONLY = "media 4: REMB alone is enough, with the send times it is estimated from"
 BUNDLED = "section 4: all candidates inside the SDP, BUNDLE: those of the first m-line are everybody's"
-PLAIN_NACK = "S-82: a codec that the browser can decode; retransmission on a stream of its own is not asked for"
 DTLS_SERVER = "media 1: be the DTLS server (`a=setup:passive` in answers)"
 LISTENER = "4.2: LST never publishes, it is never listed, and no one hears of it"
 
@@ -107,7 +106,6 @@ ALLOWED = [
     # -- SDP ------------------------------------------------------------------------------------------------------
     Row("* configure with an offer: jsep.sdp.media[].setup", ["passive"], ["active"], DTLS_SERVER),
     Row("*: jsep.sdp.media[].(candidates|end-of-candidates)", False, True, BUNDLED),
-    Row("*: jsep.sdp.media[].codecs", ["VP8/90000"], ["VP8/90000", "rtx/90000"], PLAIN_NACK),
     Row(
         "A * configure with an offer: jsep.sdp.media[].feedback",
         ["goog-remb", "nack", "nack pli"],
