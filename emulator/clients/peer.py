@@ -43,6 +43,8 @@ from emulator.wire.sdp import Direction, SdpError
 log = logging.getLogger("emulator.clients")
 
 CONTROL_SECS = 0.1
+CALM_SECS = 0.25
+"""Between two looks at a connection that asks for nothing again: only its reports are due, each second."""
 CONNECT_SECS = 10.0
 CLOSE_NOTIFY = "close_notify"
 """What the reason of an orderly end names."""
@@ -168,6 +170,8 @@ class PeerConnection:
 
     def _connected(self) -> None:
         self._settled.set()
+        if not any(receiver.nacks for receiver in self._receivers.values()):
+            self._control = beat_of(self._loop, CALM_SECS)
         self._control.add(self._tick)
         if self.on_connected is not None:
             self.on_connected()

@@ -56,6 +56,11 @@ class StreamReceiver:
         self._last_report: float | None = None
 
     @property
+    def nacks(self) -> bool:
+        """Whether lost packets are asked for, which cannot wait long."""
+        return self._nacks
+
+    @property
     def lost(self) -> int:
         return self._statistics.lost
 

@@ -26,8 +26,9 @@ from .peer import Peer
 from .srtp import PacketBuffer
 from .stun import StunClass, StunMessage
 
-BATCH = 64
-"""Datagrams read per wake-up, so that a flood cannot starve timers and other sockets."""
+BATCH = 256
+"""Datagrams read per wake-up, so that a flood cannot starve timers and other sockets. Not fewer: all publishers send to
+one socket, and when a hundred others are ready in each turn of the loop, what is read in it is what can come in."""
 DATAGRAM_LIMIT = 2048
 """Bytes read of one datagram; longer ones cannot be valid here and come out truncated."""
 BUFFER_BYTES = 4 * 1024 * 1024
