@@ -1,4 +1,4 @@
-"""The command `rooms-emulator`: serve, run, wait, contract, proxy."""
+"""The command `rooms-emulator`: serve, run, init, token, wait, contract, proxy."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
     _add_run(commands)
+    _add_init(commands)
+    _add_token(commands)
     _add_wait(commands)
     _add_contract(commands)
     _add_proxy(commands)
@@ -83,6 +85,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="N",
         help="longest signaling frame that is read (default: %(default)s)",
     )
+    serve.add_argument("--room", metavar="NAME", help="make this room, and print its id and a client token")
     serve.add_argument("--scenario", type=Path, metavar="FILE", help="put this scenario on stage, and stay")
     serve.add_argument("--ready-file", type=Path, metavar="FILE", help="written (JSON) once everything answers")
     _add_api(serve)
@@ -204,15 +207,59 @@ def _add_admin(serve: argparse.ArgumentParser) -> None:
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = commands.add_parser(
         "run",
-        help="run a scenario to its end and say whether all was as expected",
-        description="Run a scenario on an emulator of its own, or on a running one. Exit code 0; 1 with a reason when "
-        "something was not as expected; 2 when the file is wrong or nothing could be run.",
+        help="run scenarios to their end and say whether all was as expected",
+        description="Run scenarios, each on an emulator of its own, or on a running one. Exit code 0; 1 with reasons "
+        "when something was not as expected; 2 when a file is wrong or something could not be run.",
     )
-    run.add_argument("file", type=Path, metavar="FILE")
-    run.add_argument("--url", help="REST base URL of a running emulator (default: start one for this run)")
+    run.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or the name of a shipped scenario")
+    run.add_argument("--seed", type=_seed, metavar="N", help="instead of the seed in the file")
+    run.add_argument(
+        "--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="an input of the scenario"
+    )
+    run.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
+    run.add_argument("--report", type=Path, metavar="FILE", help="write a page that shows what happened (HTML)")
+    run.add_argument("--repeat", type=_count, default=1, metavar="N", help="run so often, with the next seed each time")
+    run.add_argument("--keep-going", action="store_true", help="a step that fails does not end the scenario")
+    run.add_argument("--url", help="REST base URL of a running emulator (default: start one for each run)")
     run.add_argument("--api-key", default=None, metavar="KEY", help="account to run in")
     _add_common(run)
     run.set_defaults(action=_run)
+
+
+def _add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    init = commands.add_parser("init", help="write a scenario and a test to begin with")
+    init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here")
+    _add_common(init)
+    init.set_defaults(action=_init)
+
+
+def _add_token(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    token = commands.add_parser("token", help="print a client token for a room of a running emulator")
+    token.add_argument("room", metavar="ROOM", help="its id or unique name")
+    token.add_argument("--create", action="store_true", help="make a room of this unique name if there is none")
+    token.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="default: %(default)s")
+    token.add_argument("--api-key", default=None, metavar="KEY", help=f"the room's account (default: {DEFAULT_KEY})")
+    _add_common(token)
+    token.set_defaults(action=_token)
+
+
+def _seed(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < 2**63:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2^63-1, got {text!r}")
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 6 and int(text) >= 1:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 99999, got {text!r}")
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    return name, value
 
 
 def _add_wait(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -321,13 +368,36 @@ def _serve(options: argparse.Namespace) -> int:
         talk_attack_secs=options.talk_attack,
         talk_hold_secs=options.talk_hold,
     )
-    return asyncio.run(serve(config, scenario=options.scenario, ready_file=options.ready_file))
+    return asyncio.run(serve(config, scenario=options.scenario, ready_file=options.ready_file, room=options.room))
 
 
 def _run(options: argparse.Namespace) -> int:
-    from emulator.serve import run_scenario
+    from emulator.running import RunWish, run
 
-    return asyncio.run(run_scenario(options.file, url=options.url, api_key=options.api_key))
+    wish = RunWish(
+        files=options.files,
+        url=options.url,
+        api_key=options.api_key,
+        seed=options.seed,
+        inputs=dict(options.set),
+        junit=options.junit,
+        report=options.report,
+        repeat=options.repeat,
+        keep_going=options.keep_going,
+    )
+    return asyncio.run(run(wish))
+
+
+def _init(options: argparse.Namespace) -> int:
+    from emulator.starter import init
+
+    return init(options.folder)
+
+
+def _token(options: argparse.Namespace) -> int:
+    from emulator.tokens import token
+
+    return asyncio.run(token(options.url, options.room, api_key=options.api_key, create=options.create))
 
 
 def _wait(options: argparse.Namespace) -> int:

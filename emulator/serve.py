@@ -1,4 +1,4 @@
-"""What the commands do: serve until told to stop, run a scenario, wait for a server."""
+"""What the commands do: serve until told to stop, wait for a server."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import aiohttp
 
-from emulator.config import DEFAULT_KEY, Config
-from emulator.scenario.errors import ScenarioError
+from emulator.config import Config
+from emulator.scenario.errors import ScenarioError, StageError
 from emulator.server import Emulator, StartError
-
-if TYPE_CHECKING:
-    from emulator.scenario.schema import Scenario
 
 # `emulator.scenario.runner` is imported where it is needed: an emulator without a scenario starts sooner.
 
@@ -30,7 +26,7 @@ STOP_SECS = 1.5
 WAIT_INTERVAL_SECS = 0.05
 
 
-async def serve(config: Config, *, scenario: Path | None, ready_file: Path | None) -> int:
+async def serve(config: Config, *, scenario: Path | None, ready_file: Path | None, room: str | None = None) -> int:
     """Until SIGINT or SIGTERM. Returns the exit code: 0, or 2 when the start failed."""
     script = None
     if scenario is not None:
@@ -64,6 +60,8 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
                 print(f"rooms-emulator: cannot write the ready file {ready_file}: {error.strerror}", file=sys.stderr)
                 return 2
         print(banner(emulator), flush=True)
+        if room is not None and not await _tell_room(emulator, room):
+            return 2
         settled = loop.run_in_executor(None, settle)
         stage: asyncio.Task[object] | None = None
         if script is not None:
@@ -84,6 +82,19 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
         if announced is not None:
             announced.unlink(missing_ok=True)
     return code
+
+
+async def _tell_room(emulator: Emulator, name: str) -> bool:
+    """Make the room and print how to come in. False, told on stderr, when it cannot be made."""
+    from emulator.tokens import room_and_token
+
+    try:
+        room_id, token = await room_and_token(emulator.rest_url, name, api_key=emulator.api_key)
+    except StageError as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return False
+    print(f"\nRoom {name}\n\n  room id             {room_id}\n  client token        {token}\n", flush=True)
+    return True
 
 
 def settle() -> None:
@@ -167,43 +178,6 @@ def write_ready_file(path: Path, emulator: Emulator) -> None:
     except OSError:
         Path(file.name).unlink()
         raise
-
-
-async def run_scenario(path: Path, *, url: str | None, api_key: str | None) -> int:
-    """Exit code 0 when everything was as expected, 1 when not, 2 when it could not be run."""
-    from emulator.scenario.runner import load
-
-    try:
-        script = load(path)
-    except ScenarioError as error:
-        print(error, file=sys.stderr)
-        return 2
-    key = api_key or DEFAULT_KEY
-    if url is not None:
-        base = url.rstrip("/")
-        host = base.removesuffix("/v2")
-        return await _play(script, base, host.replace("http", "ws", 1), key)
-    try:
-        async with Emulator(Config(port=0, api_keys=(key,))) as emulator:
-            return await _play(script, emulator.rest_url, emulator.ws_url, key)
-    except StartError as error:
-        print(f"rooms-emulator: {error}", file=sys.stderr)
-        return 2
-
-
-async def _play(script: Scenario, rest_url: str, ws_url: str, key: str) -> int:
-    """Run to the end and tell of each step. A scenario that cannot be set up is exit code 2."""
-    from emulator.scenario.runner import run_scenario_on
-
-    try:
-        report = await run_scenario_on(
-            script, rest_url=rest_url, ws_url=ws_url, api_key=key, tell=lambda line: print(line, flush=True)
-        )
-    except (ScenarioError, aiohttp.ClientError, OSError) as error:
-        print(f"rooms-emulator: {error}", file=sys.stderr)
-        return 2
-    print(report.describe())
-    return 0 if report.ok else 1
 
 
 async def wait(url: str, *, ready_file: Path | None = None, timeout: float) -> int:

@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"scenario", "contract"},
     {"admin"},
     {"server", "listening", "config"},
-    {"serve", "contracting", "cli", "__main__", "conftest_plugin"},
+    {"serve", "running", "tokens", "starter", "contracting", "cli", "__main__", "conftest_plugin"},
 ]
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 

@@ -19,6 +19,7 @@ import aiohttp
 import pytest
 
 from emulator.cli import main
+from emulator.clients.room_client import RoomClient
 from tests.signaling.raw_client import RawClient, RestRoom
 
 Start = Callable[..., Awaitable[Process]]
@@ -51,6 +52,21 @@ async def ready(path: Path, process: Process) -> dict[str, Any]:
             await asyncio.sleep(0.02)  # a file appears without an event
     found: dict[str, Any] = json.loads(path.read_text())
     return found
+
+
+async def test_a_room_for_the_impatient_is_printed_with_a_token_that_lets_in(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    process = await start("serve", "--port", "0", "--ready-file", str(path), "--room", "lunch")
+    told = await ready(path, process)
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE_SECS):
+        text = ""
+        while "client token" not in text.partition("Room lunch")[2]:
+            text += (await process.stdout.readline()).decode()
+    found = re.search(r"room id +(\S+)\n +client token +(\S+)", text)
+    assert found is not None
+    async with RoomClient(ws_url=told["ws_url"], room_id=found[1], token=found[2], name="alice") as alice:
+        assert alice.status == "connected"
 
 
 async def test_ready_file_tells_where_everything_is_once_everything_answers(start: Start, tmp_path: Path) -> None:

@@ -35,6 +35,15 @@ class RestClient:
             room = await self._call("PATCH", f"/rooms/{room['id']}", json=dict(settings))
         return str(room["id"])
 
+    async def find_room(self, room: str) -> str:
+        """The id of the room with this id or `unique_name`. Raises StageError when there is none, or no answer."""
+        for name in ("id", "unique_name"):
+            found = await self._call("GET", "/rooms", params={f"filter[{name}]": room})
+            for each in found:
+                if str(each.get(name)).casefold() == room.casefold():
+                    return str(each["id"])
+        raise StageError(f"there is no room with the id or unique_name {room!r:.80} in this account")
+
     async def client_token(self, room_id: str, ttl: int | None = None) -> str:
         """Good for `ttl` seconds, else for as long as can be. Raises StageError."""
         body = {"token_ttl_secs": ttl or TOKEN_TTL_SECS}

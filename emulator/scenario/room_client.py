@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from emulator.clients.behaviours.acting import behave
 from emulator.clients.events import MessageReceived, Noticed, StreamPublished
 from emulator.clients.room_client import RoomClient
+from emulator.media.audio.loudness import dbfs
+from emulator.scenario.camera import Watched
 from emulator.scenario.cast import MediaSpec, StreamSpec
 from emulator.scenario.errors import ExpectationFailed, StepFailed
 from emulator.scenario.stage_client import StageClient, StreamId, Ticket
@@ -110,6 +112,18 @@ class RoomClientOnStage:
 
     async def say(self, text: str, to: Sequence[str]) -> None:
         await self._client.send_message(text, to)
+
+    def watched(self) -> Mapping[StreamId, Watched]:
+        found = {}
+        for place, subscription in self._client.subscriptions.items():
+            statistics, pictures = subscription.statistics, subscription.frames
+            picture = pictures[-1].picture if pictures else None
+            found[place] = Watched(statistics.frames_received, statistics.video_bytes, picture)
+        return found
+
+    def level(self, seconds: float) -> float | None:
+        samples = self._client.audio(seconds)
+        return dbfs(samples) if len(samples) else None
 
     # The client's assertions are for tests; here they are outcomes.
 

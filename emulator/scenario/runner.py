@@ -48,13 +48,15 @@ async def run_scenario_on(
     tell: Callable[[str], None] | None = None,
     on_step: OnStep | None = None,
     clients: ClientFactory | None = None,
+    keep_going: bool = False,
+    on_scene: Callable[[Scene], None] | None = None,
 ) -> Report:
     """Run a scenario in the account of `api_key`.
 
     `rest_url` includes `/v2`, `ws_url` is without `/{room id}/janus`. With `stay` nothing that fails ends the run, and
     the participants stay until it is cancelled; they then leave politely, in at most `engine.LEAVE_SECS`. `tell` gets a
-    line for the room and one for each step, `on_step` the results themselves. Raises StageError when the room cannot be
-    had.
+    line for the room and one for each step, `on_step` the results themselves, `on_scene` the stage right before the
+    beginning. With `keep_going` a step that fails does not end the run. Raises StageError when the room cannot be had.
     """
 
     def step_taken(result: StepResult) -> None:
@@ -76,7 +78,10 @@ async def run_scenario_on(
             rest=rest,
             clients=clients or _room_clients(),
         )
-        return await Engine(make_plan(scenario), scene, on_step=step_taken, keep_going=stay, stay=stay).run()
+        engine = Engine(make_plan(scenario), scene, on_step=step_taken, keep_going=stay or keep_going, stay=stay)
+        if on_scene is not None:
+            on_scene(scene)
+        return await engine.run()
 
 
 def _room_clients() -> ClientFactory:

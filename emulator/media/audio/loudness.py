@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.media.audio.opus import OpusDecoder, OpusError
 
@@ -21,5 +22,10 @@ class Loudness:
             samples = self._decoder.decode(payload)
         except OpusError:
             return None
-        power = float(np.mean(np.square(samples))) if samples.size else 0.0
-        return max(10 * float(np.log10(power)), SILENCE_DBFS) if power > 0 else SILENCE_DBFS
+        return dbfs(samples)
+
+
+def dbfs(samples: NDArray[np.float32]) -> float:
+    """RMS of samples from -1 to 1; 0 is the loudest there is."""
+    power = float(np.mean(np.square(samples))) if samples.size else 0.0
+    return max(10 * float(np.log10(power)), SILENCE_DBFS) if power > 0 else SILENCE_DBFS

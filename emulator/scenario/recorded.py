@@ -1,0 +1,164 @@
+"""A run with all that a report tells: the results, what the emulator has logged, pictures and courses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import aiohttp
+
+from emulator.scenario.camera import Camera
+from emulator.scenario.errors import StageError
+from emulator.scenario.report import Outcome, Report, StepResult
+from emulator.scenario.runner import run_scenario_on
+from emulator.scenario.scene import Scene
+from emulator.scenario.schema import Scenario
+from emulator.timeline.model import Check, Json, Told, told_over
+
+TIMEOUT_SECS = 30.0
+ELSEWHERE_SECS = 60.0
+"""Clocks so far apart are of two machines."""
+_KINDS: Mapping[bool, Literal["step", "expect"]] = {True: "expect", False: "step"}
+
+
+class Logs:
+    """What an account's emulator has logged, by its admin API. `rest_url` includes `/v2`."""
+
+    def __init__(self, http: aiohttp.ClientSession, *, rest_url: str, api_key: str) -> None:
+        self._http = http
+        self._url = f"{rest_url.rstrip('/').removesuffix('/v2')}/_emulator/timeline"
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._after: dict[str, int] = {}
+
+    async def begin(self) -> None:
+        """What is logged by now is no part of it. Raises StageError."""
+        end = 10**15
+        told = await self._get({"after_event": end, "after_entry": end})
+        self._after = {"after_event": told["last_event"], "after_entry": told["last_entry"]}
+
+    async def timeline(self) -> Json:
+        """Raises StageError."""
+        document: Json = await self._get(self._after)
+        return document
+
+    async def _get(self, query: Mapping[str, int]) -> Any:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECS)
+        try:
+            async with self._http.get(self._url, params=query, headers=self._headers, timeout=timeout) as answer:
+                if answer.status != 200:
+                    raise StageError(f"GET {self._url}: {answer.status} {(await answer.text())[:300]}")
+                return (await answer.json())["data"]
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+            raise StageError(f"GET {self._url}: {type(error).__name__}: {error}") from error
+
+
+class Recorded:
+    """One run under a camera; `document` is what the page draws, once it is over."""
+
+    def __init__(self, scenario: Scenario, facts: Mapping[str, str]) -> None:
+        self._scenario = scenario
+        self._facts = facts
+        self._camera: Camera | None = None
+        self._scene: Scene | None = None
+        self._filming: asyncio.Task[None] | None = None
+        self._began = 0.0
+        self.document: Json = {}
+
+    async def run(self, *, rest_url: str, ws_url: str, api_key: str, **options: Any) -> Report:
+        """`run_scenario_on` with these options, and the document. Raises what that raises."""
+        on_step, on_scene = options.pop("on_step", None), options.pop("on_scene", None)
+        report = Report(self._scenario.name)
+
+        def taken(result: StepResult) -> None:
+            report.add(result)
+            if self._camera is not None:
+                self._camera.failed(result)
+            if on_step is not None:
+                on_step(result)
+
+        def lit(scene: Scene) -> None:
+            self._lights(scene)
+            if on_scene is not None:
+                on_scene(scene)
+
+        async with aiohttp.ClientSession() as http:
+            logs = Logs(http, rest_url=rest_url, api_key=api_key)
+            await logs.begin()
+            try:
+                report = await run_scenario_on(
+                    self._scenario,
+                    rest_url=rest_url,
+                    ws_url=ws_url,
+                    api_key=api_key,
+                    on_step=taken,
+                    on_scene=lit,
+                    **options,
+                )
+            finally:  # also of a run that is cut short
+                await self._cut()
+                if self._scene is not None:
+                    self.document = self._told(report, await logs.timeline())
+        return report
+
+    def _lights(self, scene: Scene) -> None:
+        loop = asyncio.get_running_loop()
+        self._began = began = loop.time()
+        self._scene = scene
+        self._camera = Camera(scene, lambda: loop.time() - began)
+        self._filming = loop.create_task(self._camera.run())
+
+    async def _cut(self) -> None:
+        if self._filming is not None:
+            self._filming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._filming
+
+    def _offset(self, document: Json) -> float:
+        """Which second of the picture the run began at."""
+        now = asyncio.get_running_loop().time()
+        ends = document["real_origin"] + document["seconds"]
+        if abs(now - ends) < ELSEWHERE_SECS:  # the same machine, whose monotonic clock both go by
+            return float(self._began - document["real_origin"])
+        return float(document["seconds"] - (now - self._began))  # its picture ended a moment ago
+
+    def _told(self, report: Report, document: Json) -> Json:
+        offset = self._offset(document)
+        scene, camera = self._scene, self._camera
+        return told_over(
+            document,
+            Told(
+                title=report.name,
+                outcome="passed" if report.ok else "failed",
+                summary=summary(report),
+                facts=self._facts,
+                checks=[check_of(result, offset) for result in report.results],
+                tiles=[] if camera is None else camera.tiles(offset),
+                plots=[] if camera is None else camera.plots(offset),
+                names={} if scene is None else {actor.id: name for name, actor in scene.actors.items()},
+            ),
+        )
+
+
+def summary(report: Report) -> str:
+    """One line."""
+    if report.ok:
+        return f"All {report.done} steps and expectations as wanted."
+    left = sum(result.outcome is Outcome.NOT_RUN for result in report.results)
+    parts = [f"{len(report.failed)} failed", f"{report.done} as wanted", *([f"{left} not run"] if left else [])]
+    return ", ".join(parts) + (f"; {report.stopped}" if report.stopped else "") + "."
+
+
+def check_of(result: StepResult, offset: float) -> Check:
+    began = result.planned if result.began is None else result.began
+    return Check(
+        who=result.who,
+        what=result.what.removeprefix("expect "),
+        kind=_KINDS[result.what.startswith("expect ")],
+        outcome=result.outcome.value,
+        at=began + offset,
+        end=None if result.ended is None else result.ended + offset,
+        message=result.message,
+        place=f"line {result.line}" if result.line else "",
+    )

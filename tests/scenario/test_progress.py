@@ -1,0 +1,41 @@
+"""What a run tells while it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+from emulator.scenario.progress import Progress
+from emulator.scenario.report import Outcome, StepResult
+
+DONE = StepResult("alice", "join", 5, Outcome.DONE, 0.0, 0.0, 0.25)
+FAILED = StepResult("bob", "expect sees alice/self", 9, Outcome.FAILED, 1.0, 1.0, 3.0, "2 black pictures")
+
+
+def progress(out: io.StringIO, *, live: bool) -> Progress:
+    return Progress(out, live=live, now=lambda: 1.5, present=lambda: 3)
+
+
+async def test_into_a_file_go_plain_lines_and_nothing_that_moves() -> None:
+    out = io.StringIO()
+    told = progress(out, live=False)
+    told.title("scenario standup")
+    told.step(DONE)
+    told.step(FAILED)
+    await told.run()
+    assert out.getvalue().splitlines() == ["scenario standup", DONE.describe(), FAILED.describe()]
+
+
+async def test_on_a_terminal_the_last_line_lives_and_goes_away() -> None:
+    out = io.StringIO()
+    told = progress(out, live=True)
+    told.step(DONE)
+    told.step(FAILED)
+    task = asyncio.create_task(told.run())
+    await asyncio.sleep(0)
+    assert "3 in the room, 2 done" in out.getvalue()
+    assert "1 failed" in out.getvalue()
+    task.cancel()
+    await task
+    assert out.getvalue().endswith("\r\x1b[2K")
+    assert "line 9: 2 black pictures" in out.getvalue()
