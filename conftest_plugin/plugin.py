@@ -6,6 +6,7 @@ rooms_emulator              a fresh account on it, for tests without a loop: its
 rooms_emulator_async        the same account for `async def` tests: the same methods, to be awaited
 rooms_room                  a room in it
 rooms_participant           makes participants of that room
+rooms_scenario              scenarios on stage while the test goes on
 rooms_webhooks              a receiver of the account's webhooks that checks their signatures
 rooms_clock                 the account's time
 rooms_faults                what goes wrong on purpose
@@ -14,7 +15,7 @@ telnyx_client               the vendor's Python SDK, pointed at the account; asy
 rooms_init_script           the script that sends the vendor's browser SDK here, for Playwright's `add_init_script`
 rooms_browser_context_args  for Playwright's `browser.new_context`; rooms_browser_launch_args for its `launch`
 
-`rooms_participant`, `rooms_webhooks`, `rooms_clock` and `rooms_faults` have twins with `_async` at the end.
+`rooms_participant`, `rooms_scenario`, `rooms_webhooks`, `rooms_clock`, `rooms_faults`: awaitable with `_async`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from conftest_plugin.clock import AsyncClock, Clock
     from conftest_plugin.faults import AsyncFaults, Faults
     from conftest_plugin.participants import AsyncParticipant, Participant
+    from conftest_plugin.performance import AsyncScenarios, Scenarios, Theatre
     from conftest_plugin.room import Room
     from conftest_plugin.rooms_emulator import AsyncRoomsEmulator, RoomsEmulator
     from conftest_plugin.server import RoomsServer
@@ -54,16 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
     options.check(config)
     config.addinivalue_line(
         "markers",
-        f"{MARK}(seed=N, faults=[...], time=..., problems=...): what the test's account on the Rooms emulator begins"
-        " with: the seed of its ids, fault rules, and where its time stands (ISO text, a datetime, or 'frozen'); and"
-        " whether problems are to 'ignore', 'warn' or 'fail'.",
+        f"{MARK}(scenario=..., seed=N, faults=[...], time=..., problems=...): what the test's account on the Rooms"
+        " emulator begins with: a scenario on stage, the seed of all ids, fault rules, and where its time stands (ISO"
+        " text, a datetime, or 'frozen'); and whether to 'ignore', 'warn' of or 'fail' for problems.",
     )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A marked test has its account, whether or not it names a fixture."""
     if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
-        item.fixturenames.append("_rooms_emulator_tenant")
+        item.fixturenames.append("_rooms_theatre")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -132,6 +134,25 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
 
 
 @pytest.fixture
+def _rooms_theatre(
+    rooms_emulator_server: RoomsServer, _rooms_emulator_tenant: Tenant, request: pytest.FixtureRequest
+) -> Iterator[Theatre]:
+    from conftest_plugin.marker import Wishes
+    from conftest_plugin.performance import Theatre
+
+    theatre = Theatre(_rooms_emulator_tenant)
+    wishes = Wishes.of(reversed(list(request.node.iter_markers(MARK))), seed=None)
+    wait = rooms_emulator_server.thread.wait
+    try:
+        if wishes.scenario is not None:
+            wait(theatre.start(wishes.scenario), patience=30.0, what="starting the marker's scenario")
+        yield theatre
+    finally:
+        if theatre.performances:
+            wait(theatre.close(), patience=30.0, what="ending the scenarios")
+
+
+@pytest.fixture
 def rooms_emulator(rooms_emulator_server: RoomsServer, _rooms_emulator_tenant: Tenant) -> RoomsEmulator:
     """A fresh account on the running emulator. Every method blocks until it is done, or raises after a while.
 
@@ -184,6 +205,26 @@ def rooms_participant_async(rooms_emulator_async: AsyncRoomsEmulator, rooms_room
         return await rooms_emulator_async.participant(rooms_room if room is None else room, name, **arguments)
 
     return join
+
+
+@pytest.fixture
+def rooms_scenario(rooms_emulator_server: RoomsServer, _rooms_theatre: Theatre) -> Scenarios:
+    """Scenarios on stage while the test goes on: `rooms_scenario.start("lobby").wait_for("grace publish self")`.
+
+    That of the marker `rooms(scenario=...)` is `rooms_scenario.stage`. What was not as expected by the end of the test
+    is an error of its tear-down.
+    """
+    from conftest_plugin.performance import Scenarios
+
+    return Scenarios(_rooms_theatre, rooms_emulator_server.thread)
+
+
+@pytest.fixture
+def rooms_scenario_async(rooms_emulator_server: RoomsServer, _rooms_theatre: Theatre) -> AsyncScenarios:
+    """`rooms_scenario`, to be awaited."""
+    from conftest_plugin.performance import AsyncScenarios
+
+    return AsyncScenarios(_rooms_theatre, rooms_emulator_server.thread)
 
 
 @pytest.fixture

@@ -30,12 +30,12 @@ class Rest:
             data: Mapping[str, Any] = told["data"]
             return data
 
-    async def list(self, path: str) -> list[Mapping[str, Any]]:
+    async def list(self, path: str, filters: Mapping[str, str] | None = None) -> list[Mapping[str, Any]]:
         """All pages of a list. Raises RequestRefused."""
         found: list[Mapping[str, Any]] = []
         page = 1
         while True:
-            query = {"page[size]": str(PAGE_SIZE), "page[number]": str(page)}
+            query = {**(filters or {}), "page[size]": str(PAGE_SIZE), "page[number]": str(page)}
             async with self._http().get(self._base + path, headers=self._headers, params=query) as answer:
                 told: Mapping[str, Any] = await answer.json()
                 if answer.status >= 300:

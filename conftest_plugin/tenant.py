@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import aiohttp
@@ -22,6 +22,7 @@ from emulator.clients.room_client import RoomClient
 from emulator.clients.sources.registry import AudioSpec, VideoSpec
 from emulator.probes.tones import TONES
 from emulator.scenario import draws
+from emulator.scenario.engine import OnStep
 from emulator.scenario.report import Report
 from emulator.scenario.runner import run_scenario_on
 from emulator.scenario.schema import Scenario
@@ -148,13 +149,41 @@ class Tenant:
             known.setdefault(one["id"], Person(one["id"], named(one.get("context"), one["id"])))
         return list(known.values())
 
-    async def scenario(self, scenario: Scenario, text: str) -> Report:
-        """Run it to its end; `text` is how it was given. Raises StageError."""
+    async def scenario(
+        self,
+        scenario: Scenario,
+        text: str,
+        *,
+        stay: bool = False,
+        tell: Callable[[str], None] | None = None,
+        on_step: OnStep | None = None,
+    ) -> Report:
+        """Run it to its end, or with `stay` until it is cancelled; `text` is how it was given.
+
+        A seed of the test's wins over that of the file. Raises StageError.
+        """
+        if self.settings.seed is not None:
+            scenario = replace(scenario, seed=self.settings.seed)
         self.scenario_text = text
         for who in scenario.cast:
             participant_id = draws.participant_id(scenario.seed, who.name)
             self._cast[participant_id] = Person(participant_id, who.name, who.index % TONES)
-        return await run_scenario_on(scenario, rest_url=self._rest_url, ws_url=self._ws_url, api_key=self.api_key)
+        return await run_scenario_on(
+            scenario,
+            rest_url=self._rest_url,
+            ws_url=self._ws_url,
+            api_key=self.api_key,
+            stay=stay,
+            tell=tell,
+            on_step=on_step,
+        )
+
+    async def find_room(self, unique_name: str) -> Room:
+        """Raises RequestRefused, LookupError."""
+        found = await self._rest.list("/rooms", {"filter[unique_name]": unique_name})
+        if not found:
+            raise LookupError(f"no room of this account has the unique_name {unique_name!r}")
+        return Room.of(found[0])
 
     async def close(self) -> tuple[list[Exception], list[str]]:
         """Everybody leaves, sessions end, the account is gone.

@@ -247,7 +247,7 @@ def test_fixtures_explain_themselves(project: pytest.Pytester) -> None:
 
 
 def test_markers_and_options_explain_themselves(project: pytest.Pytester) -> None:
-    project.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.rooms(*seed=N*"])
+    project.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.rooms(scenario=..., seed=N*"])
     told = " ".join(project.runpytest_inprocess("--help").stdout.str().split())
     assert "Rooms emulator: --rooms-emulator-url" in told
     assert "(ini: rooms_emulator_url, environment: ROOMS_EMULATOR_URL)" in told

@@ -1,0 +1,169 @@
+"""A scenario on stage while the test goes on: its participants stay until the test is over."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from collections import deque
+from collections.abc import Mapping
+
+from conftest_plugin import scenarios
+from conftest_plugin.facade import Facade, awaitable, blocking
+from conftest_plugin.people import Person
+from conftest_plugin.room import Room
+from conftest_plugin.scenarios import AnyScenario
+from conftest_plugin.tenant import Tenant
+from emulator.scenario.report import Outcome, Report, StepResult
+
+START_SECS = 10.0
+MAX_RESULTS = 1000
+
+
+class Performance:
+    """One run. `room` and `people` are there once it has begun."""
+
+    def __init__(self, tenant: Tenant, source: AnyScenario) -> None:
+        self._tenant = tenant
+        self._scenario = scenarios.read(source)
+        self._text = scenarios.text_of(source)
+        self._task: asyncio.Task[Report] | None = None
+        self._news = asyncio.Event()
+        self._results: deque[StepResult] = deque(maxlen=MAX_RESULTS)
+        self.room: Room
+        self.people: Mapping[str, Person] = {}
+
+    async def begin(self) -> None:
+        """Until the room is there. Raises StageError, AssertionError when it takes too long."""
+        begun = asyncio.Event()
+
+        def tell(_line: str) -> None:
+            begun.set()
+
+        playing = self._tenant.scenario(self._scenario, self._text, stay=True, tell=tell, on_step=self._step_taken)
+        self._task = asyncio.create_task(playing)
+        waiting = asyncio.create_task(begun.wait())
+        await asyncio.wait({self._task, waiting}, timeout=START_SECS, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            if self._task.done():
+                await self._task  # raises what went wrong
+            raise AssertionError(f"the scenario {self._scenario.name} had no room after {START_SECS:g} s")
+        name = str(self._scenario.room["unique_name"])
+        self.room = await self._tenant.find_room(name)
+        self.people = {person.name: person for person in self._tenant.known.values()}
+
+    async def wait_for(self, step: str, *, timeout: float = 10.0) -> StepResult:
+        """The first step or expectation, past ones included, whose line fits: `alice publish self`, `bob expect *`.
+
+        Raises AssertionError when it has failed, or has not been taken by then.
+        """
+        __tracebackhide__ = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while True:
+            for result in self._results:
+                if fnmatch.fnmatchcase(f"{result.who} {result.what}", step):
+                    if result.outcome is not Outcome.DONE:
+                        raise AssertionError(result.describe())
+                    return result
+            self._news.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._news.wait()
+            except TimeoutError:
+                came = "\n".join(f"  {result.describe()}" for result in list(self._results)[-12:]) or "  nothing"
+                raise AssertionError(
+                    f"expected the step {step!r} of {self._scenario.name} within {timeout:g} s; what was done:\n{came}"
+                ) from None
+
+    async def results(self) -> list[StepResult]:
+        """What was done so far, oldest first."""
+        return list(self._results)
+
+    async def stop(self) -> list[str]:
+        """Everybody leaves. Returns what was not as expected. Raises what broke the run; safe to call again."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
+        return [result.describe() for result in self._results if result.outcome is Outcome.FAILED]
+
+    def _step_taken(self, result: StepResult) -> None:
+        self._results.append(result)
+        self._news.set()
+
+
+class _Shown(Facade[Performance]):
+    @property
+    def room(self) -> Room:
+        """Where it plays."""
+        return self._core.room
+
+    @property
+    def people(self) -> Mapping[str, Person]:
+        """Its participants by name; each has a `participant_id` and a `tone`."""
+        return self._core.people
+
+
+class Stage(_Shown):
+    wait_for = blocking(Performance.wait_for)
+    results = blocking(Performance.results)
+
+
+class AsyncStage(_Shown):
+    wait_for = awaitable(Performance.wait_for)
+    results = awaitable(Performance.results)
+
+
+class Theatre:
+    """The scenarios of one test: those on stage, to be ended with it."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self.performances: list[Performance] = []
+
+    async def start(self, source: AnyScenario) -> Performance:
+        performance = Performance(self._tenant, source)
+        self.performances.append(performance)
+        await performance.begin()
+        return performance
+
+    async def close(self) -> None:
+        """Raises AssertionError that lists what was not as expected."""
+        failed = [line for performance in self.performances for line in await performance.stop()]
+        if failed:
+            raise AssertionError("the scenario was not as expected:\n" + "\n".join(f"  {line}" for line in failed))
+
+
+class Scenarios(Facade[Theatre]):
+    """Scenarios on stage while the test goes on; `RoomsEmulator.scenario` plays one to its end."""
+
+    @property
+    def stage(self) -> Stage:
+        """The scenario of the marker, or the one that was started last. Raises LookupError when there is none."""
+        return Stage(_latest(self._core), self._thread)
+
+    def start(self, source: AnyScenario, *, timeout: float = START_SECS) -> Stage:
+        """Returns when its room is there; `stage.wait_for("alice publish self")` waits for more."""
+        __tracebackhide__ = True
+        performance = self._thread.wait(self._core.start(source), patience=2 * timeout, what="start()")
+        return Stage(performance, self._thread)
+
+
+class AsyncScenarios(Facade[Theatre]):
+    @property
+    def stage(self) -> AsyncStage:
+        return AsyncStage(_latest(self._core), self._thread)
+
+    async def start(self, source: AnyScenario, *, timeout: float = START_SECS) -> AsyncStage:
+        __tracebackhide__ = True
+        performance = await self._thread.wait_async(self._core.start(source), patience=2 * timeout, what="start()")
+        return AsyncStage(performance, self._thread)
+
+
+def _latest(theatre: Theatre) -> Performance:
+    if not theatre.performances:
+        raise LookupError("no scenario is on stage: start one, or name one in the marker rooms(scenario=...)")
+    return theatre.performances[-1]

@@ -1,0 +1,95 @@
+"""A scenario on stage while the test goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from conftest_plugin.participants import Participant
+from conftest_plugin.performance import AsyncScenarios, Scenarios
+from emulator.scenario import draws
+
+pytest_plugins = "pytester"
+
+STAGE = """
+version: 1
+name: stage
+seed: 4
+room: {unique_name: lunch}
+participants:
+  alice:
+    streams: {self: {video: {source: test_card}, audio: {source: tone}}}
+timeline:
+  - {at: 0s, do: {alice: [join, {publish: self}]}}
+"""
+
+
+@pytest.mark.rooms(scenario=STAGE)
+def test_somebody_of_the_test_meets_the_cast(
+    rooms_scenario: Scenarios, rooms_participant: Callable[..., Participant]
+) -> None:
+    stage = rooms_scenario.stage
+    assert stage.room.unique_name == "lunch"
+    assert stage.wait_for("alice publish *").who == "alice"
+    bob = rooms_participant("bob", room=stage.room, subscribe="all")
+    bob.sees(stage.people["alice"].participant_id)
+    assert stage.people["alice"].tone is not None
+    bob.hears(stage.people["alice"].tone)
+    with pytest.raises(
+        AssertionError, match=r"(?s)expected the step 'alice leave' of stage within 0\.1 s;.*alice join"
+    ):
+        stage.wait_for("alice leave", timeout=0.1)
+    assert stage.results()[0].what == "join"
+
+
+async def test_scenario_is_started_from_an_async_test(rooms_scenario_async: AsyncScenarios) -> None:
+    with pytest.raises(LookupError, match="no scenario is on stage"):
+        _ = rooms_scenario_async.stage
+    stage = await rooms_scenario_async.start(STAGE)
+    await stage.wait_for("alice join")
+    assert rooms_scenario_async.stage.room == stage.room
+
+
+@pytest.mark.rooms(scenario=STAGE)
+def test_seed_of_the_file_draws_the_ids_of_the_cast(rooms_scenario: Scenarios) -> None:
+    assert rooms_scenario.stage.people["alice"].participant_id == draws.participant_id(4, "alice")
+
+
+@pytest.mark.rooms(scenario=STAGE, seed=9)
+def test_seed_of_the_test_wins_over_that_of_the_file(rooms_scenario: Scenarios) -> None:
+    assert rooms_scenario.stage.people["alice"].participant_id == draws.participant_id(9, "alice")
+
+
+def test_what_was_not_as_expected_is_an_error_at_the_end(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        STAGE = '''
+        version: 1
+        name: stage
+        participants:
+          alice: {streams: {self: {video: {source: test_card}}}}
+          bob: {subscribe: all}
+        timeline:
+          - {at: 0s, do: [{alice: join}, {bob: join}]}
+          - {at: 1s, do: {alice: {publish: self}}}
+          - {at: 0.2s, expect: {bob: {sees: alice/self, within: 0.1s}}}
+        '''
+
+        @pytest.mark.rooms(scenario=STAGE)
+        def test_it(rooms_scenario):
+            with pytest.raises(AssertionError):
+                rooms_scenario.stage.wait_for("bob *sees*")
+    """)
+    result = pytester.runpytest_inprocess(
+        "-pno:cacheprovider", "-pno:schemathesis", "-pno:hypothesispytest", "-pno:timeout", "-pno:asyncio"
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*AssertionError: the scenario was not as expected:*"])
+
+
+@pytest.mark.rooms(seed=1)
+def test_scenario_that_cannot_be_read_is_named(rooms_scenario: Scenarios) -> None:
+    with pytest.raises(Exception, match="no such file, nor is it a shipped scenario"):
+        rooms_scenario.start("nowhere")
