@@ -38,6 +38,7 @@ from emulator.clients.events import (
     Where,
 )
 from emulator.clients.joined import Background, Joined
+from emulator.clients.media_host import media_host_for
 from emulator.clients.mix_input import MixInput
 from emulator.clients.peer import MediaSettings, MixConnection
 from emulator.clients.published_stream import PublishedStream, send_block
@@ -84,7 +85,7 @@ class RoomSession:
     rng              source of all ids, SSRCs and draws; unseeded unless given
     kind             "web", or "telephone": somebody who calls in, with audio in the mix and nothing else
     messages         as `enableMessages` of the SDK: joins the text room, too, over a data channel of its own
-    media_host       address to which the UDP sockets are bound
+    media_host       address to which the UDP sockets are bound; the one by which `ws_url` is reached unless given
     media            False: nothing is sent or received but signaling, and nothing waits for real time; only over an
                      in-memory transport (`open_transport=memory_opener(lobby)`), which the server knows by that
     """
@@ -102,7 +103,7 @@ class RoomSession:
         rng: Random | None = None,
         kind: Kind = "web",
         messages: bool = False,
-        media_host: str = "127.0.0.1",
+        media_host: str | None = None,
         workers: Workers | None = None,
         certificate: Certificate | None = None,
         open_transport: OpenTransport = open_websocket,
@@ -133,7 +134,7 @@ class RoomSession:
         """The mixed audio."""
         self._url = f"{ws_url}/{room_id}/janus"
         self._token = token
-        self._media_host = media_host
+        self._media_host = media_host or media_host_for(ws_url)
         self._workers = workers
         self._certificate = certificate
         self._open_transport = open_transport
