@@ -7,48 +7,31 @@ import contextlib
 import json
 import random
 import time
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emulator.media.rtp import h264
 from emulator.media.rtp.assembler import FrameAssembler
-from emulator.media.rtp.errors import PayloadError, RtcpError, RtpError
+from emulator.media.rtp.errors import PayloadError, RtpError
 from emulator.media.rtp.forwarding import Feed, Subscription
-from emulator.media.rtp.header import RtpPacket, find_extension, read_header
-from emulator.media.rtp.rtcp import (
-    Bye,
-    Fir,
-    Nack,
-    Pli,
-    ReceiverReport,
-    Remb,
-    ReportBlock,
-    RtcpPacket,
-    Sdes,
-    SenderReport,
-    parse_compound,
-    serialise_compound,
-)
+from emulator.media.rtp.header import RtpPacket
 from emulator.media.rtp.vp8 import Vp8Descriptor, starts_keyframe
-from emulator.media.transport.answer import accept_answer, make_answer
-from emulator.media.transport.errors import NegotiationError, StunError
-from emulator.media.transport.negotiation import MIX_POLICY, PUBLISHER_POLICY
-from emulator.media.transport.offer import OfferedMedia
-from emulator.media.transport.stun import Attribute, StunClass, StunMessage, build, build_success
 from emulator.scenario.errors import ScenarioError
 from emulator.scenario.loader import loads
 from emulator.signaling.session import MAX_INSIDE_FRAME_BYTES
 from emulator.wire import display
 from emulator.wire.janus import FrameError, parse_request, serialise
-from emulator.wire.sdp import MAX_BYTES, MAX_LINES, Direction, SdpError, SessionDescription
+from emulator.wire.sdp import MAX_BYTES, MAX_LINES, SdpError, SessionDescription
 from tests.long.conftest import Tell
 from tests.long.fuzz import ByteMaker, TextMaker, fuzz
-from tests.media.rtp_kit import AUDIO_LEVEL_ID, FORMATS, OUR_PAYLOAD_TYPES, FakeClock, Publisher
-from tests.media.test_stun import PASSWORD, SAMPLE_REQUEST, SAMPLE_RESPONSE, SAMPLE_RESPONSE_6
-from tests.signaling.machine import MIX_OFFER, STREAM_OFFER, TRANSPORT
-from tests.wire import sdp_samples
+from tests.long.parsers import PARSERS
+from tests.long.samples import rtcp_samples, rtp_samples
+from tests.media.rtp_kit import AUDIO_LEVEL_ID, FORMATS, OUR_PAYLOAD_TYPES, FakeClock
+from tests.signaling.machine import MIX_OFFER
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -56,102 +39,24 @@ INPUTS = 100_000
 SCENARIOS = 10_000
 
 
-# -- transport ----------------------------------------------------------------------------------------------------
+# -- what comes over UDP, and session descriptions ----------------------------------------------------------------
 
 
-def test_stun(tell: Tell, seed: int) -> None:
-    request = StunMessage.parse(SAMPLE_REQUEST)
-    samples = [
-        SAMPLE_REQUEST,
-        SAMPLE_RESPONSE,
-        SAMPLE_RESPONSE_6,
-        build_success(request, ("127.0.0.1", 4000), PASSWORD),
-        build(
-            StunClass.REQUEST,
-            b"0123456789ab",
-            ((Attribute.USERNAME, b"ufrag:other"), (Attribute.USE_CANDIDATE, b""), (Attribute.PRIORITY, b"\0\0\0\1")),
-            password=PASSWORD,
-        ),
-    ]
+@pytest.mark.parametrize("name", sorted(PARSERS))
+def test_parser(name: str, tell: Tell, seed: int) -> None:
+    parser = PARSERS[name]
+    made: Counter[str] = Counter()
+    read = parser.reader()
 
-    # Almost any damage is seen by the checksum at the end; without it, the parser has to look for itself.
-    samples += [sample[:2] + (len(sample) - 28).to_bytes(2, "big") + sample[4:-8] for sample in samples]
+    def note(given: Any) -> None:
+        made[read(given)] += 1
 
-    def read(data: bytes) -> None:
-        message = StunMessage.parse(data)
-        for look in (message.username, message.error_code, message.unknown_required, message.xor_mapped_address):
-            assert look is None or look is not NotImplemented
-        message.verify_integrity(PASSWORD)
-
-    tell(f"seed {seed}: {fuzz(read, ByteMaker(seed, samples), (StunError,), count=INPUTS, seed=seed)}")
-
-
-def test_sdp(tell: Tell, seed: int) -> None:
-    """What is accepted, is written and read to the same again; and every description can be answered or refused."""
-    samples = [*sdp_samples.ALL.values(), STREAM_OFFER, MIX_OFFER]
-    offered = (OfferedMedia.audio("0", Direction.SENDONLY), OfferedMedia.video("1", Direction.SENDONLY))
-    rng = random.Random(seed)
-
-    def read(text: str) -> None:
-        parsed = SessionDescription.parse(text)
-        match rng.randrange(4):
-            case 0:
-                make_answer(text, TRANSPORT, PUBLISHER_POLICY)
-            case 1:
-                make_answer(text, TRANSPORT, MIX_POLICY)
-            case 2:
-                accept_answer(text, offered)
-            case _:
-                assert SessionDescription.parse(parsed.serialise()) == parsed
-
-    figures = fuzz(read, TextMaker(seed, samples), (SdpError, NegotiationError), count=INPUTS, seed=seed)
-    tell(f"seed {seed}: {figures}")
+    figures = fuzz(note, parser.maker(seed), parser.allowed, count=INPUTS, seed=seed)
+    most = ", ".join(f"{count} x {what}" for what, count in made.most_common(3))
+    tell(f"seed {seed}: {figures}; read in {len(made)} ways, most often {most}")
 
 
 # -- media --------------------------------------------------------------------------------------------------------
-
-
-def rtp_samples() -> list[bytes]:
-    clock = FakeClock()
-    feed = Feed(send_rtcp=lambda data: None, clock=clock, random=random.Random(1), formats=FORMATS, bitrate=500_000)
-    publisher = Publisher(feed, clock, tl0picidx=3)
-    packets = [*publisher.make_frame(keyframe=True, packets=3), *publisher.make_frame(), publisher.make_audio()]
-    packets.append(RtpPacket(111, 7, 8, 9, b"x" * 40, extensions={1: b"\x85", 14: b"y" * 16}).serialise())
-    packets.append(RtpPacket(111, 7, 8, 9, b"x" * 40, extensions={20: b"two bytes", 255: b"z" * 30}).serialise())
-    repair = RtpPacket(97, 1, 2, 3, (7).to_bytes(2, "big") + b"\x10\0\0repaired")
-    return [*packets, repair.serialise(), b"\xb0" + packets[0][1:] + b"\0\0\3"]
-
-
-BLOCK = ReportBlock(0x1111, 3, -2, 70_000, 12, 0x12345678, 999)
-COMPOUNDS: list[list[RtcpPacket]] = [
-    [SenderReport(0x1111, 1 << 60, 90_000, 5, 600, (BLOCK, BLOCK)), Sdes(((0x1111, "cname"),))],
-    [ReceiverReport(1, (BLOCK,)), Sdes(((1, "é" * 20), (2, ""))), Nack(1, 0x1111, (1, 2, 17, 40, 65_535))],
-    [ReceiverReport(1, ()), Pli(1, 2), Fir(1, ((2, 7), (3, 8))), Remb(1, 500_000, (2, 3))],
-    [ReceiverReport(1, ()), Bye((1, 2), "gone")],
-]
-
-
-def rtcp_samples() -> list[bytes]:
-    return [serialise_compound(packets) for packets in COMPOUNDS]
-
-
-def test_rtp(tell: Tell, seed: int) -> None:
-    def read(data: bytes) -> None:
-        header = read_header(data)
-        for identifier in (1, 5, 20):
-            find_extension(data, header, identifier)
-        packet = RtpPacket.parse(data)
-        assert RtpPacket.parse(packet.serialise()) == packet
-
-    tell(f"seed {seed}: {fuzz(read, ByteMaker(seed, rtp_samples()), (RtpError,), count=INPUTS, seed=seed)}")
-
-
-def test_rtcp(tell: Tell, seed: int) -> None:
-    def read(data: bytes) -> None:
-        again = serialise_compound(parse_compound(data))
-        assert serialise_compound(parse_compound(again)) == again
-
-    tell(f"seed {seed}: {fuzz(read, ByteMaker(seed, rtcp_samples()), (RtcpError,), count=INPUTS, seed=seed)}")
 
 
 def test_vp8_descriptor(tell: Tell, seed: int) -> None:

@@ -102,6 +102,18 @@ async def test_every_datagram_of_a_handshake_fits_the_mtu() -> None:
     assert len(sizes) <= 6
 
 
+async def test_a_certificate_that_cannot_even_be_read_is_refused_like_any_other() -> None:
+    """Found by fuzzing: its date is nonsense, which a library took as a reason to raise."""
+    client, server = sides()
+    deliver(client, server)
+    deliver(server, client)
+    for datagram in client.outbox:
+        server.connection.receive(datagram.replace(b"491231000000Z", b"4x1231000000Z"))
+    [reason] = server.reasons
+    assert "does not match the fingerprint" in reason
+    assert server.keys == []
+
+
 async def test_duplicated_and_reordered_datagrams_do_no_harm() -> None:
     client, server = sides()
     exchange(client, server, lambda datagram: [datagram, datagram])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
@@ -107,7 +107,9 @@ def _context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> 
 def _verify(connection: SSL.Connection, certificate: crypto.X509, _error: int, depth: int, _ok: int) -> bool:
     """OpenSSL's question during a handshake; a refusal makes it send an alert."""
     owner = connection.get_app_data()
-    return isinstance(owner, DtlsConnection) and (depth > 0 or owner.verify(certificate.to_cryptography()))
+    # As bytes: nothing but the fingerprint counts, and what is no good certificate otherwise must not be looked into.
+    der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+    return isinstance(owner, DtlsConnection) and (depth > 0 or owner.verify(der))
 
 
 def _unknown() -> bool:
@@ -210,11 +212,11 @@ class DtlsConnection:
             self._flush()
         self._shut()
 
-    def verify(self, certificate: x509.Certificate) -> bool:
-        """Whether this is the certificate the other end announced in its description."""
+    def verify(self, certificate: bytes) -> bool:
+        """Whether this is the certificate (DER) the other end announced in its description."""
         digest = FINGERPRINT_HASHES.get(self._remote_fingerprint.algorithm)
         self._verified = digest is not None and hmac.compare_digest(
-            _hex(digest(certificate.public_bytes(serialization.Encoding.DER)).digest()).encode(),
+            _hex(digest(certificate).digest()).encode(),
             self._remote_fingerprint.value.upper().encode(),
         )
         return self._verified
