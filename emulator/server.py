@@ -23,6 +23,7 @@ from emulator.admin.faults import FaultRoutes
 from emulator.admin.fidelity import FidelityRoutes
 from emulator.admin.guard import Guard, new_token
 from emulator.admin.impairments import ImpairmentRoutes
+from emulator.admin.media import MediaRoutes
 from emulator.admin.metrics import Metrics
 from emulator.admin.observers import ObserverRoutes
 from emulator.admin.problems import ProblemRoutes
@@ -342,6 +343,7 @@ class Emulator:
                 self._events,
                 ObserverRoutes(access, conferences),
                 CaptureRoutes(access, conferences.captures),
+                MediaRoutes(access, recorder),
                 StatsRoutes(access, conferences.statistics),
                 Metrics(
                     tally=self.wire.tally,

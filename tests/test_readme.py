@@ -103,6 +103,13 @@ async def test_snippet_timeline(emulator: Emulator, tmp_path: Path) -> None:
     assert (tmp_path / "timeline.html").read_text().startswith("<!doctype html>")
 
 
+async def test_snippet_compositions(emulator: Emulator) -> None:
+    code = BY_NAME["compositions"].code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert '{"data": {"mode": "after", "secs": 60.0}}' in output
+    assert '{"data": {"pace": {"mode": "immediate"}, "compositions": []}}' in output
+
+
 async def test_snippet_recordings(emulator: Emulator) -> None:
     code = BY_NAME["recordings"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
     output = await run(["bash", "-euc", code], environment(emulator))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
 from emulator.rooms.errors import DomainError
 from emulator.rooms.recording import Recording as Resource
+from emulator.store.budget import MEGABYTE
 from emulator.store.files import word
 
 if TYPE_CHECKING:  # NumPy, which a start does not wait for
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # NumPy, which a start does not wait for
 
 log = logging.getLogger("emulator.recording")
 
-MEGABYTE = 1_000_000
+MAX_PROBLEMS = 100
 SUFFIXES = {"opus": "ogg", "vp8": "webm", "h264": "mp4"}
 
 
@@ -64,11 +65,14 @@ class AccountRecorder:
         self._recordings: dict[str, Recording] = {}
         """By id, until their files are closed."""
         self._takes: Counter[tuple[str, ...]] = Counter()
+        self.problems: deque[tuple[str, str]] = deque(maxlen=MAX_PROBLEMS)
+        """The newest: what was to be recorded, and why it ended early, has gaps, or did not begin."""
         account.log.subscribe(self._on_record)
 
     @property
-    def running(self) -> bool:
-        return bool(self._recordings)
+    def running(self) -> list[Recording]:
+        """Those whose files are not closed yet."""
+        return list(self._recordings.values())
 
     def flush(self, now: float) -> None:
         """Call it several times a second while it is running."""
@@ -190,7 +194,7 @@ class AccountRecorder:
         try:
             file = studio.files.create(account.id, recording_id, name, SUFFIXES[codec])
         except StoreError as error:
-            log.warning("%s is not recorded: %s", name, error)
+            self._refuse(name, error)
             return None
         recording = Recording(
             recording_id,
@@ -202,15 +206,19 @@ class AccountRecorder:
             on_over=lambda outcome: self._complete(recording_id, outcome),
         )
         try:
-            account.start_recording(whose.participant_id, kind, codec, recording_id=recording_id)
+            account.start_recording(whose.participant_id, kind, codec, recording_id=recording_id, moment=studio.now())
         except (DomainError, StoreError) as error:
-            log.warning("%s is not recorded: %s", name, error)
+            self._refuse(name, error)
             recording.discard()
             self._remove(recording_id)
             return None
         self._recordings[recording_id] = recording
         studio.wake()
         return recording
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        log.warning("%s is not recorded: %s", name, error)
+        self.problems.append((name, f"is not recorded: {error}"))
 
     def _name(self, whose: _Stream, kind: str, key: str) -> str:
         """`2026-09-17T200000Z_standup_Alice_video-self`: when, where, who, what."""
@@ -226,6 +234,8 @@ class AccountRecorder:
         recording = self._recordings.pop(recording_id, None)
         if recording is None:
             return
+        if recording.problem is not None:
+            self.problems.append((recording.name, recording.problem))
         self._tell(recording_id, outcome, recording.ended_at or self.account.now())
 
     def _tell(self, recording_id: str, outcome: Outcome, ended_at: datetime) -> None:
@@ -235,6 +245,7 @@ class AccountRecorder:
                 duration_secs=round(outcome.duration),
                 size_mb=outcome.size / MEGABYTE,
                 ended_at=ended_at,
+                length=outcome.duration,
             )
         except DomainError as error:  # deleted, or replaced, while its file was being closed
             log.info("the recording %s is not completed: %s", recording_id, error)

@@ -1,4 +1,4 @@
-"""The recorder of one emulator: one for each account, and what they share."""
+"""Recordings and compositions of one emulator: a recorder and a composer for each account, and what they share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 from pathlib import Path
 
 from emulator.conference.conferences import Conferences
+from emulator.recording.account_composer import AccountComposer
 from emulator.recording.account_recorder import AccountRecorder
+from emulator.recording.film.process import Workshop
 from emulator.recording.studio import Studio
 from emulator.rooms.account import Account
 from emulator.store.budget import Budget
@@ -27,19 +29,35 @@ class MediaRecorder:
         self._conferences = conferences
         self._studio = Studio(self.files, self.disk, loop, self._flush)
         self._accounts: dict[str, AccountRecorder] = {}
+        self._workshop = Workshop()
+        self._composers: dict[str, AccountComposer] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        """Of accounts that were forgotten."""
 
     def watch(self, account: Account) -> None:
         """Follow this account's events from now on."""
         self._accounts[account.id] = AccountRecorder(account, self._conferences, self._studio)
+        self._composers[account.id] = AccountComposer(account, self._studio, self._workshop)
+
+    def of(self, account: Account) -> AccountRecorder:
+        return self._accounts[account.id]
+
+    def composer(self, account: Account) -> AccountComposer:
+        return self._composers[account.id]
 
     def recover(self) -> None:
         """After a restart, when all accounts are back."""
         for account in self._accounts.values():
             account.recover()
+        for composer in self._composers.values():
+            composer.recover()
         for account_id in self.files.accounts() - set(self._accounts):
             self._remove_all(account_id)
 
     def forget(self, account: Account) -> None:
+        composer = self._composers.pop(account.id, None)
+        if composer is not None:
+            self._ending |= composer.abandon()
         gone = self._accounts.pop(account.id, None)
         if gone is not None:
             gone.forget()
@@ -64,5 +82,8 @@ class MediaRecorder:
     async def close(self) -> None:
         """Files that are over get closed, temporary ones removed. The sessions have ended before."""
         self._studio.rest()
+        for composer in self._composers.values():
+            self._ending |= composer.abandon()
+        await asyncio.gather(*self._ending, return_exceptions=True)
         await self.disk.close()
         self.files.close()

@@ -151,6 +151,8 @@ class RecordingStarted(ParticipantEvent):
     recording_id: str
     kind: RecordingKind
     codec: str | None
+    moment: float | None = None
+    """When it began, on a clock that all recordings of the session share, in seconds: the account's may stand still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ class RecordingCompleted(ParticipantEvent):
     duration_secs: int
     size_mb: float
     ended_at: str
+    length: float | None = None
+    """Seconds of media in the file, exactly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,5 +33,9 @@ class Recording:
     updated_at: datetime | None = None
     download_url: str | None = None
     """Only of an imported one: shown as it came."""
+    moment: float | None = None
+    """When it began, in seconds of a clock that all recordings of the session share."""
+    length: float | None = None
+    """Seconds of media, exactly."""
     made_here: bool = False
     """Made by this emulator, not imported: once completed there is a file of it, or has been."""

@@ -15,25 +15,41 @@ from emulator.rooms.recording import Recording
 class RecordingCommands(Ledger):
     @command
     def start_recording(
-        self, participant_id: str, kind: h.RecordingKind, codec: str | None, *, recording_id: str | None = None
+        self,
+        participant_id: str,
+        kind: h.RecordingKind,
+        codec: str | None,
+        *,
+        recording_id: str | None = None,
+        moment: float | None = None,
     ) -> Recording:
         """A track of somebody present is written to a file from now on. Raises NotFound.
 
-        `recording_id`: a new one, for whoever names the file before; else one is drawn.
+        `recording_id`: a new one, for whoever names the file before; else one is drawn. `moment`: of its beginning, on
+        a clock that all recordings of the session share.
         """
         participant = self.records.participants.get(participant_id)
         if participant is None or not participant.present:
             raise NotFound("participant present", participant_id)
         recording_id = recording_id or self.new_id()
         where = (participant.room_id, participant.session_id, participant.id)
-        self._tell(h.RecordingStarted(*where, recording_id, kind, codec))
+        self._tell(h.RecordingStarted(*where, recording_id, kind, codec, moment))
         return self.records.recordings[recording_id]
 
     @fact
     def complete_recording(
-        self, recording_id: str, *, duration_secs: int, size_mb: float, ended_at: datetime
+        self,
+        recording_id: str,
+        *,
+        duration_secs: int,
+        size_mb: float,
+        ended_at: datetime,
+        length: float | None = None,
     ) -> Recording:
-        """The file is ready; `ended_at` is the last recorded moment. Raises NotFound, Conflict (never back: R-88)."""
+        """The file is ready; `ended_at` is the last recorded moment, `length` the exact seconds of media.
+
+        Raises NotFound, Conflict (never back: R-88).
+        """
         recording = self.recording(recording_id)
         if recording.status != "processing":
             raise Conflict(f"The recording {recording_id!r} is {recording.status}, expected one that is processing.")
@@ -51,6 +67,7 @@ class RecordingCommands(Ledger):
                 duration_secs,
                 size_mb,
                 iso_microseconds(ended_at),
+                length,
             )
         )
         return recording

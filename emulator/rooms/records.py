@@ -168,6 +168,7 @@ class Records:
                 participant_id=event.participant_id,
                 created_at=at,
                 started_at=at,
+                moment=event.moment,
             )
             recording.status = "processing"
         else:
@@ -175,6 +176,7 @@ class Records:
             recording.status = "completed"
             recording.duration_secs, recording.size_mb = event.duration_secs, event.size_mb
             recording.ended_at, recording.completed_at = datetime.fromisoformat(event.ended_at), at
+            recording.length = event.length
         recording.codec, recording.updated_at, recording.made_here = event.codec, at, True
         self.indexes.recordings.put(recording)
 
