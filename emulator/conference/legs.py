@@ -97,8 +97,8 @@ class PublisherLeg:
 
     def __post_init__(self) -> None:
         feed = self.feed
-        self.audio_rate = Rate(lambda: feed.stats().audio.bytes)
-        self.video_rate = Rate(lambda: sum(layer.video.bytes for layer in feed.stats().layers))
+        self.audio_rate = Rate(lambda: feed.audio_bytes)
+        self.video_rate = Rate(lambda: feed.video_bytes)
 
     def control(self, now: float) -> None:
         self.feed.tick(now)
@@ -155,7 +155,7 @@ class MixerLeg:
 
     def __post_init__(self) -> None:
         inbound, sender = self.inbound, self.sender
-        self.said_rate = Rate(lambda: inbound.stats().audio.bytes)
+        self.said_rate = Rate(lambda: inbound.audio_bytes)
         self.heard_rate = Rate(lambda: 0 if sender is None else sender.stats().bytes)
 
     def tap(self, tap: AudioTap | None) -> None:

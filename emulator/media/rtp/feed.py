@@ -321,6 +321,15 @@ class Feed:
             subscriptions=len(self._subscriptions),
         )
 
+    @property
+    def audio_bytes(self) -> int:
+        """Of payload, so far; as in `stats`."""
+        return self._audio.bytes
+
+    @property
+    def video_bytes(self) -> int:
+        return sum(layer.track.bytes for layer in self.video.layers)
+
     # --- for subscriptions -----------------------------------------------------------------------------------------
 
     def clock_rate(self, kind: Kind) -> int:

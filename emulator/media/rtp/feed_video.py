@@ -90,7 +90,7 @@ class FeedVideo:
         if accepted is None:
             return False
         try:
-            packet = layer.payloads.read(data[start:end], accepted, header.marker, codec)
+            packet = layer.payloads.read(data, start, end, accepted, header.marker, codec)
         except RtpPlaneError:
             self.malformed += 1
             return False

@@ -50,6 +50,9 @@ class HeaderView(NamedTuple):
     extension_end: int
 
 
+_new_view = tuple.__new__
+
+
 def read_header(data: bytes) -> HeaderView:
     """Read one packet's header and check that all of its parts fit. Raises RtpError."""
     size = len(data)
@@ -76,8 +79,10 @@ def read_header(data: bytes) -> HeaderView:
             end -= padding
             if padding == 0 or end < start:
                 raise RtpError(f"padding of {padding} bytes in a packet with {size - start} bytes after its header")
-    return HeaderView(
-        second & 0x80, second & 0x7F, sequence, timestamp, ssrc, start, end, profile, extension_start, extension_end
+    # As HeaderView(...), without the call that would unpack and pack the fields again: this is done for every packet.
+    return _new_view(
+        HeaderView,
+        (second & 0x80, second & 0x7F, sequence, timestamp, ssrc, start, end, profile, extension_start, extension_end),
     )
 
 

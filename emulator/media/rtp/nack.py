@@ -88,29 +88,33 @@ class MissingPackets:
         self._fresh = 0
 
 
+KEPT_MASK = 511
+"""Of a sequence number: its place in the ring of packets sent."""
+
+
 class SentPackets:
     """A ring of the last packets sent, to answer NACKs with the very same bytes.
 
-    Kept as (head, tail), so that the tail, most of the packet, is shared by all subscriptions of a feed.
+    Kept as (sequence number, head, tail): the tail, most of the packet, is shared by all subscriptions of a feed.
     """
 
-    CAPACITY = 512  # a power of two
+    CAPACITY = KEPT_MASK + 1
 
-    __slots__ = ("_ring",)
+    __slots__ = ("ring",)
 
     def __init__(self) -> None:
-        self._ring: list[tuple[int, bytes, bytes] | None] = [None] * self.CAPACITY
+        self.ring: list[tuple[int, bytes, bytes] | None] = [None] * self.CAPACITY
 
     def put(self, sequence: int, head: bytes, tail: bytes) -> None:
         """`sequence` may be extended or 16 bit, but always the same of both."""
-        self._ring[sequence & 511] = (sequence, head, tail)
+        self.ring[sequence & KEPT_MASK] = (sequence, head, tail)
 
     def get(self, sequence: int) -> bytes | None:
         """The packet with this 16-bit sequence number, None if it was never sent or is too long ago."""
-        entry = self._ring[sequence & 511]
+        entry = self.ring[sequence & KEPT_MASK]
         if entry is None or entry[0] & 0xFFFF != sequence:
             return None
         return entry[1] + entry[2]
 
     def __len__(self) -> int:
-        return sum(entry is not None for entry in self._ring)
+        return sum(entry is not None for entry in self.ring)

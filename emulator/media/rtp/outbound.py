@@ -9,7 +9,7 @@ from random import Random
 
 from emulator.media.rtp.header import HEADER
 from emulator.media.rtp.inbound import MediaPacket
-from emulator.media.rtp.nack import SentPackets
+from emulator.media.rtp.nack import KEPT_MASK, SentPackets
 from emulator.media.rtp.rtcp import ReportBlock, SenderReport
 from emulator.media.rtp.rtx import RetransmissionStream
 from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
@@ -57,6 +57,7 @@ class OutboundTrack:
         "_flowing",
         "_highest",
         "_highest_timestamp",
+        "_kept",
         "_level_blocks",
         "_needs_keyframe",
         "_payload_type",
@@ -116,6 +117,7 @@ class OutboundTrack:
         self._level_blocks: tuple[bytes, ...] | None = None  # by value, if audio levels are told
         self._first_byte = 0x90 if extension else 0x80
         self._sent = SentPackets()
+        self._kept = self._sent.ring  # filled here: a call less for every packet
         self._report: ReportBlock | None = None
         self._flowing = False
         self._started = False
@@ -189,7 +191,7 @@ class OutboundTrack:
             + head
         )
         payload = packet.payload
-        self._sent.put(sequence, head, payload)
+        self._kept[sequence & KEPT_MASK] = (sequence, head, payload)
         self.packets += 1
         self.bytes += len(packet.head) + len(payload)
         if sequence > self._highest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.media.rtp import h264
+from emulator.media.rtp.errors import PayloadError
 from emulator.media.rtp.inbound import MediaPacket
 from emulator.media.rtp.vp8 import Vp8Descriptor
 
@@ -17,17 +18,24 @@ class VideoPayloads:
     def __init__(self) -> None:
         self._last_picture_id = 0  # extended from 7 bits, for publishers that send those
 
-    def read(self, payload: bytes, accepted: tuple[int, int], marker: int, codec: str) -> MediaPacket:
-        """The packet with `accepted` sequence number and timestamp; codec is "vp8" or "h264". Raises PayloadError."""
+    def read(
+        self, data: bytes, start: int, end: int, accepted: tuple[int, int], marker: int, codec: str
+    ) -> MediaPacket:
+        """The packet with `accepted` sequence number and timestamp and the payload `data[start:end]`; codec is "vp8" or
+        "h264". Raises PayloadError.
+        """
         sequence, timestamp = accepted
-        if not payload:
+        if start >= end:
             # A padding probe takes a sequence number. It is sent on, empty, so that nobody misses it.
             return MediaPacket(sequence, timestamp, marker, b"")
         if codec == "h264":
+            payload = data[start:end]
             return MediaPacket(sequence, timestamp, marker, payload, h264.starts_keyframe(payload))
-        vp8 = Vp8Descriptor.parse(payload)
-        length = vp8.length
-        head, tail = payload[:length], payload[length:]
+        vp8 = Vp8Descriptor.parse(data, start)
+        tail_start = start + vp8.length
+        if tail_start > end:
+            raise PayloadError(f"VP8 payload descriptor is cut off after {end - start} bytes")
+        head, tail = data[start:tail_start], data[tail_start:end]
         if vp8.picture_id_bits == 7:
             head = self._widen_picture_id(vp8)
         # As vp8.starts_keyframe(), written out: this is done for every packet.

@@ -40,23 +40,23 @@ class Vp8Descriptor:
         self.length = length
 
     @classmethod
-    def parse(cls, payload: bytes) -> Vp8Descriptor:
-        """Raises PayloadError if the payload ends within the descriptor."""
+    def parse(cls, payload: bytes, start: int = 0) -> Vp8Descriptor:
+        """It begins at `start`. Raises PayloadError if the bytes end within the descriptor."""
         try:
-            first = payload[0]
+            first = payload[start]
             if not first & 0x80:
                 return cls(first, None, 15, None, 0, 0, 1)
-            flags = payload[1]
-            position = 2
+            flags = payload[start + 1]
+            position = start + 2
             picture_id = tl0picidx = None
             bits = 15
             layer = 0
             if flags & 0x80:
-                picture_id = payload[2]
-                position = 3
+                picture_id = payload[position]
+                position += 1
                 if picture_id & 0x80:
-                    picture_id = (picture_id & 0x7F) << 8 | payload[3]
-                    position = 4
+                    picture_id = (picture_id & 0x7F) << 8 | payload[position]
+                    position += 1
                 else:
                     bits = 7
             if flags & 0x40:
@@ -66,8 +66,8 @@ class Vp8Descriptor:
                 layer = payload[position]
                 position += 1
         except IndexError:
-            raise PayloadError(f"VP8 payload descriptor is cut off after {len(payload)} bytes") from None
-        return cls(first, picture_id, bits, tl0picidx, flags & 0x30, layer, position)
+            raise PayloadError(f"VP8 payload descriptor is cut off after {len(payload) - start} bytes") from None
+        return cls(first, picture_id, bits, tl0picidx, flags & 0x30, layer, position - start)
 
     @property
     def starts_frame(self) -> bool:

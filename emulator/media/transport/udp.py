@@ -25,10 +25,15 @@ from .parameters import Address, PeerRole, PeerTimeouts
 from .peer import Peer
 from .srtp import PacketBuffer
 from .stun import StunClass, StunMessage
+from .trains import CANNOT, SEGMENT_SIZE, UDP_SEGMENT, trains
 
 BATCH = 256
 """Datagrams read per wake-up, so that a flood cannot starve timers and other sockets. Not fewer: all publishers send to
 one socket, and when a hundred others are ready in each turn of the loop, what is read in it is what can come in."""
+TRAINS_FROM = 8
+"""Datagrams of a batch after which what is sent is collected: fewer do not repay the copies that this needs."""
+TRAINS_EVERY = 64
+"""After so many what was collected leaves, so that neither memory nor delay grows with the batch."""
 DATAGRAM_LIMIT = 2048
 """Bytes read of one datagram; longer ones cannot be valid here and come out truncated."""
 BUFFER_BYTES = 4 * 1024 * 1024
@@ -78,6 +83,9 @@ class MediaSocket:
         self._random_bytes = random_bytes
         self._recvfrom_into = sock.recvfrom_into
         self._sendto = sock.sendto
+        self._collecting = False
+        self._collected: dict[Address, list[bytes]] = {}
+        self._has_trains = sys.platform == "linux"
         self._peers: dict[str, Peer] = {}  # by local ufrag
         self._addresses: dict[Address, Peer] = {}
         self._peer_addresses: dict[Peer, dict[Address, None]] = {}  # ordered: oldest first
@@ -180,13 +188,25 @@ class MediaSocket:
         self._closed = True
         for peer in self.peers:
             peer.close()
+        if self._collecting:  # closed by something in the batch
+            self._send_collected()
         self._loop.remove_reader(self._fd)
         self._sock.close()
 
     # -- what peers call ---------------------------------------------------------------------------------
 
     def send(self, datagram: bytes | memoryview, address: Address) -> bool:
-        """Sends one datagram. False (and counted) if the kernel does not take it."""
+        """Sends one datagram. False (and counted) if the kernel does not take it.
+
+        While a large batch is read, what is sent is collected, and leaves when the batch is done.
+        """
+        if self._collecting:
+            waiting = self._collected.get(address)
+            if waiting is None:
+                self._collected[address] = [bytes(datagram)]
+            else:
+                waiting.append(bytes(datagram))
+            return True
         try:
             self._sendto(datagram, address)
         except (BlockingIOError, InterruptedError):
@@ -198,6 +218,30 @@ class MediaSocket:
         stats = self.stats
         stats.sent += 1
         stats.bytes_sent += len(datagram)
+        return True
+
+    def _send_collected(self) -> None:
+        self._collecting = False
+        collected, self._collected = self._collected, {}
+        for address, datagrams in collected.items():
+            for train in trains(datagrams):
+                if len(train) == 1 or not self._send_train(train, address):
+                    for datagram in train:
+                        self.send(datagram, address)
+
+    def _send_train(self, train: list[bytes], address: Address) -> bool:
+        """False if this system, or the way there, does not take them so."""
+        if not self._has_trains:
+            return False
+        size = SEGMENT_SIZE.pack(len(train[0]))
+        try:
+            self._sock.sendmsg(train, [(socket.IPPROTO_UDP, UDP_SEGMENT, size)], 0, address)
+        except OSError as error:
+            # One by one they may get through: unlike a datagram, a segment must not be longer than the path's MTU.
+            self._has_trains = error.errno not in CANNOT
+            return False
+        self.stats.sent += len(train)
+        self.stats.bytes_sent += sum(map(len, train))
         return True
 
     def learn_address(self, peer: Peer, address: Address) -> None:
@@ -226,15 +270,22 @@ class MediaSocket:
     def _readable(self) -> None:
         """Drains up to one batch. The loop calls again at once while more is waiting."""
         receive, buffer, addresses, stats = self._recvfrom_into, self.packet_buffer, self._addresses, self.stats
-        for _ in range(BATCH):
+        for number in range(BATCH):
             try:
                 size, source = receive(buffer.data, DATAGRAM_LIMIT)
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError:
                 # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
                 stats.receive_errors += 1
                 continue
+            # Asking costs a fraction of the exception that reading from an empty socket ends with. (A datagram without
+            # any bytes looks like none; the loop calls again for that.)
+            waiting = ioctl(self._fd, FIONREAD, _NOTHING) != _NOTHING
+            if self._collecting and number % TRAINS_EVERY == 0:
+                self._send_collected()
+            if waiting and number % TRAINS_EVERY == TRAINS_FROM:
+                self._collecting = True
             stats.received += 1
             stats.bytes_received += size
             first = buffer.data[0] if size else 255
@@ -255,10 +306,10 @@ class MediaSocket:
                     peer.receive_dtls(bytes(buffer.view[:size]), source)
             else:
                 stats.malformed += 1
-            # Asking costs a fraction of the exception that reading from an empty socket ends with. (A datagram without
-            # any bytes looks like none; the loop calls again for that.)
-            if self._closed or ioctl(self._fd, FIONREAD, _NOTHING) == _NOTHING:
-                return
+            if not waiting or self._closed:
+                break
+        if self._collecting:
+            self._send_collected()
 
     def _receive_stun(self, datagram: bytes, source: Address) -> None:
         try:
