@@ -12,6 +12,42 @@ from emulator.scenario.reading.nodes import Mark, Word
 MODERATOR = "moderator"
 """Stands for whoever holds the API key; nobody of the cast can have this name."""
 
+STAGE = "stage"
+"""Who does what nobody of the cast does: faults, waiting, notes. Nor can anybody have this name."""
+
+
+RESERVED = frozenset(
+    (
+        *(
+            MODERATOR,
+            STAGE,
+            "note",
+            "wait",
+            "wait_for",
+            "fault",
+            "impair",
+            "clock",
+            "repeat",
+            "parallel",
+            "span",
+            "expect",
+        ),
+        *(
+            "events",
+            "latency",
+            "rest",
+            "sessions",
+            "participants",
+            "streams",
+            "statistics",
+            "webhooks",
+            "room",
+            "event",
+        ),
+    )
+)
+"""Words that stand where a participant's name would; a test compares them with the registries."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaSpec:

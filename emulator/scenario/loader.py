@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from emulator.scenario.checks import check, check_references, has_messages
@@ -13,7 +14,7 @@ from emulator.scenario.grammar.assembly import Files, assemble
 from emulator.scenario.grammar.document import DOCUMENT
 from emulator.scenario.reading.issues import Issues, Misread
 from emulator.scenario.reading.tree import MAX_BYTES, decode, parse
-from emulator.scenario.schema import Scenario
+from emulator.scenario.schema import Finally, Scenario
 
 NO_INPUTS: Mapping[str, object] = {}
 
@@ -64,18 +65,21 @@ def loads(
         tree, values = assemble(parse(text, issues), files, inputs, issues)
         check_references(tree, values, issues)
         given = DOCUMENT.read(tree, issues)
-        check(given["participants"], given["timeline"], issues)
-        issues.raise_if_any()
         title = given["name"].text
-        return Scenario(
+        scenario = Scenario(
             source=name,
             name=title,
             description=given["description"].text if "description" in given else "",
             seed=given.get("seed", 0),
             room={"unique_name": _slug(title), **given.get("room", {})},
-            cast=given["participants"].with_messages(has_messages(given["timeline"])),
+            cast=given["participants"],
             timeline=given["timeline"],
+            finals=given.get("finally", Finally()),
+            inputs={name: scalar.value for name, scalar in values.items()},
         )
+        check(scenario.cast, scenario.entries, issues)
+        issues.raise_if_any()
+        return replace(scenario, cast=scenario.cast.with_messages(has_messages(scenario.entries)))
     issues.raise_if_any()
     raise AssertionError("a part was misread without an issue")
 

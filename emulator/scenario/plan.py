@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 from emulator.scenario import draws
-from emulator.scenario.cast import Cast, Ramp
+from emulator.scenario.cast import STAGE, Cast, Ramp
 from emulator.scenario.milestones import Arrivals, Milestone
 from emulator.scenario.reading.durations import written
 from emulator.scenario.reading.nodes import Word
-from emulator.scenario.schema import Action, After, At, Entry, Every, Expected, Scenario
+from emulator.scenario.schema import (
+    Act,
+    Action,
+    After,
+    At,
+    Entry,
+    Every,
+    Expected,
+    Expecting,
+    Groups,
+    Parallel,
+    Repeat,
+    Scenario,
+    Span,
+    When,
+    blocks_in,
+)
 from emulator.scenario.steps.join import Join
 
 
@@ -28,12 +45,40 @@ class PlannedAction:
     after: float = 0.0
     """Seconds that somebody's place in a crowd puts them behind."""
 
-    def delay(self, occurrence: int = 0) -> float:
+    def delay(self, occurrence: str = "0") -> float:
         """Seconds after its cue: its place, and what is drawn evenly from the jitters, anew for each occurrence."""
         if not self.jitters:
             return self.after
-        drawn = draws.generator(self.seed, self.who, *self.key, str(occurrence))
+        drawn = draws.generator(self.seed, self.who, *self.key, occurrence)
         return self.after + sum(drawn.uniform(*jitter) for jitter in self.jitters)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBlock:
+    """Acts inside an act: the branches of a parallel, or the one branch of what is repeated or measured."""
+
+    block: Repeat | Parallel | Span
+    branches: tuple[PlannedGroups, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExpectations:
+    expected: tuple[Expected, ...]
+
+
+Planned: TypeAlias = PlannedAction | PlannedBlock | PlannedExpectations
+PlannedGroups: TypeAlias = tuple[tuple[Planned, ...], ...]
+
+
+def in_groups(groups: PlannedGroups) -> Iterator[PlannedAction | PlannedExpectations]:
+    """What is planned, also inside blocks, as written."""
+    for group in groups:
+        for planned in group:
+            if isinstance(planned, PlannedBlock):
+                for branch in planned.branches:
+                    yield from in_groups(branch)
+            else:
+                yield planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +88,7 @@ class Cue:
     index: int
     entry: Entry
     earliest: float
-    groups: tuple[tuple[PlannedAction, ...], ...]
+    groups: PlannedGroups
     expect: tuple[Expected, ...]
 
     def lines(self) -> Iterable[str]:
@@ -55,15 +100,36 @@ class Cue:
             when = f"{trigger} (not before {written(self.earliest)})"
         else:
             when = str(trigger)
-        for number, group in enumerate(self.groups):
-            for planned in group:
+        if self.entry.span is not None:
+            yield f"{when}: {self.entry.span.describe()}"
+        yield from _lines(when, self.groups)
+        for expected in self.expect:
+            yield f"{when}: {_expects(expected)}"
+
+
+def _lines(when: str, groups: PlannedGroups) -> Iterable[str]:
+    for number, group in enumerate(groups):
+        then = "then " if number else ""
+        for planned in group:
+            if isinstance(planned, PlannedAction):
                 steps = ", ".join(step.describe() for step in planned.action.steps)
                 late = f" +{written(delay)}" if (delay := planned.delay()) else ""
-                then = "then " if number else ""
-                yield f"{when}{late}: {then}{planned.who} {steps}"
-        for expected in self.expect:
-            wanted = expected.expectation
-            yield f"{when}: expect {expected.who} {wanted.describe()} within {written(wanted.within)}"
+                who = "" if planned.who == STAGE else f"{planned.who} "
+                yield f"{when}{late}: {then}{who}{steps}"
+            elif isinstance(planned, PlannedExpectations):
+                for expected in planned.expected:
+                    yield f"{when}: {then}{_expects(expected)}"
+            else:
+                yield f"{when}: {then}{planned.block.describe()}"
+                for place, branch in enumerate(planned.branches):
+                    mark = f"| {place + 1}" if len(planned.branches) > 1 else "|"
+                    for line in _lines(mark, branch):
+                        yield f"  {line}"
+
+
+def _expects(expected: Expected) -> str:
+    wanted = expected.expectation
+    return f"expect {expected.who} {wanted.describe()} within {written(wanted.within)}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +138,8 @@ class Plan:
 
     scenario: Scenario
     cues: tuple[Cue, ...]
+    finals: Cue
+    """What comes at the end, however that comes."""
 
     @cached_property
     def participant_ids(self) -> dict[str, str]:
@@ -87,7 +155,9 @@ class Plan:
             streams = ", ".join(who.streams) or "nothing"
             tone = f"tone {who.index}"
             lines.append(f"  {who.name:<{width}}  {self.participant_ids[who.name]}  {tone}  publishes: {streams}")
-        return "\n".join(lines + [f"  {line}" for cue in self.cues for line in cue.lines()])
+        lines += [f"  {line}" for cue in self.cues for line in cue.lines()]
+        lines += [f"  finally: {line}" for line in _lines("at the end", self.finals.groups)]
+        return "\n".join(lines + [f"  finally: {_expects(expected)}" for expected in self.finals.expect])
 
 
 def make_plan(scenario: Scenario) -> Plan:
@@ -96,12 +166,28 @@ def make_plan(scenario: Scenario) -> Plan:
     times = Counter[tuple[str, ...]]()
     cues: list[Cue] = []
     for index, entry in enumerate(scenario.timeline):
-        groups = tuple(
-            tuple(planned for action in group for planned in _planned(action, entry, scenario, times))
-            for group in entry.groups
-        )
-        cues.append(Cue(index, entry, earliest[index], groups, _expected(entry, scenario.cast)))
-    return Plan(scenario, tuple(sorted(cues, key=lambda cue: (cue.earliest, cue.index))))
+        cues.append(_cue(index, entry, earliest[index], scenario, times))
+    last = _cue(len(cues), scenario.entries[-1], 0.0, scenario, times)
+    return Plan(scenario, tuple(sorted(cues, key=lambda cue: (cue.earliest, cue.index))), last)
+
+
+def _cue(index: int, entry: Entry, earliest: float, scenario: Scenario, times: Counter[tuple[str, ...]]) -> Cue:
+    groups = _groups(entry.groups, entry, scenario, times)
+    return Cue(index, entry, earliest, groups, _expected(entry.expect, scenario.cast))
+
+
+def _groups(groups: Groups, entry: Entry, scenario: Scenario, times: Counter[tuple[str, ...]]) -> PlannedGroups:
+    return tuple(tuple(one for act in group for one in _act(act, entry, scenario, times)) for group in groups)
+
+
+def _act(act: Act, entry: Entry, scenario: Scenario, times: Counter[tuple[str, ...]]) -> Iterable[Planned]:
+    match act:
+        case Action():
+            return _planned(act, entry, scenario, times)
+        case Expecting():
+            return (PlannedExpectations(_expected(act.expected, scenario.cast)),)
+    branches = tuple(_groups(branch, entry, scenario, times) for branch in blocks_in(act))
+    return (PlannedBlock(act, branches),)
 
 
 def _planned(
@@ -121,11 +207,11 @@ def _planned(
         yield PlannedAction(action, who, (*key, f"#{times[counted]}"), scenario.seed, jitters, after=place * ramp.every)
 
 
-def _expected(entry: Entry, cast: Cast) -> tuple[Expected, ...]:
+def _expected(written_down: tuple[Expected, ...], cast: Cast) -> tuple[Expected, ...]:
     """What is expected of a crowd is expected of each."""
     return tuple(
         replace(expected, who=Word(who, expected.who.mark))
-        for expected in entry.expect
+        for expected in written_down
         for who in cast.members(expected.who.text)
     )
 
@@ -134,8 +220,13 @@ def _earliest(scenario: Scenario) -> dict[int, float]:
     """When each entry can begin at the earliest, by its index: what is waited for takes no time at best."""
     known: dict[int, float] = {}
     for index, entry in enumerate(scenario.timeline):
-        if not isinstance(entry.trigger, After):
-            known[index] = entry.trigger.start if isinstance(entry.trigger, Every) else entry.trigger.time
+        match entry.trigger:
+            case At(time):
+                known[index] = time
+            case Every():
+                known[index] = entry.trigger.start
+            case When():
+                known[index] = 0.0
     waiting = {index: entry for index, entry in enumerate(scenario.timeline) if index not in known}
     # Dijkstra's way: the entry that can come first is settled first, since nothing can bring it forward any more.
     while waiting:
@@ -161,6 +252,6 @@ def _earliest(scenario: Scenario) -> dict[int, float]:
 
 
 def _reached(scenario: Scenario, index: int) -> Iterable[Milestone]:
-    for action in (action for group in scenario.timeline[index].groups for action in group):
+    for action in scenario.timeline[index].actions:
         for step in action.steps:
             yield from step.reaches(action.who.text, scenario.cast)

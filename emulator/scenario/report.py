@@ -33,6 +33,8 @@ class StepResult:
     began: float | None = None
     ended: float | None = None
     message: str = ""
+    file: str = ""
+    """Which file the line is of, if not the scenario's own."""
 
     def describe(self) -> str:
         """One line: `   1.003s  alice publish self: done in 0.212s`; a failure goes on with its message."""
@@ -40,7 +42,7 @@ class StepResult:
         took = "" if self.began is None or self.ended is None else f" in {self.ended - self.began:.3f}s"
         late = 0.0 if self.began is None else self.began - self.planned
         note = f" ({late:.3f}s late)" if late >= LATE_SECS else ""
-        place = f" (line {self.line})" if self.line else ""
+        place = f" ({self.file}, line {self.line})" if self.file else f" (line {self.line})" if self.line else ""
         message = f"{place}: {self.message}" if self.message else ""
         return f"{when}  {self.who} {self.what}: {self.outcome}{took}{note}{message}"
 

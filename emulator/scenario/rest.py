@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -16,29 +19,42 @@ TIMEOUT_SECS = 10.0
 
 
 class RestClient:
-    """`rest_url` includes `/v2`. The session stays the caller's, who closes it."""
+    """`rest_url` includes `/v2`. The session stays the caller's, who closes it.
 
-    def __init__(self, http: aiohttp.ClientSession, *, rest_url: str, api_key: str) -> None:
+    `gate` is entered for each call: where time travels, it holds the clock, and lets one call through at a time.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        *,
+        rest_url: str,
+        api_key: str,
+        gate: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+    ) -> None:
         self._http = http
         self._base = rest_url.rstrip("/")
+        self.root = self._base.removesuffix("/v2")
+        """Where the emulator is: behind it come `/v2` and `/_emulator`."""
         self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._gate = gate
 
     async def find_or_create_room(self, settings: Mapping[str, Any]) -> str:
         """The id of the room with this `unique_name`, made now or brought to these settings. Raises StageError."""
         name = settings["unique_name"]
-        found = await self._call("GET", "/rooms", params={"filter[unique_name]": name})
+        found = await self.call("GET", f"/rooms?{urlencode({'filter[unique_name]': name})}")
         # Looked through once more: a server that does not know the filter would hand over somebody else's room.
         room = next((room for room in found if room.get("unique_name") == name), None)
         if room is None:
-            room = await self._call("POST", "/rooms", json=dict(settings))
+            room = await self.call("POST", "/rooms", dict(settings))
         elif any(room.get(key) != value for key, value in settings.items()):
-            room = await self._call("PATCH", f"/rooms/{room['id']}", json=dict(settings))
+            room = await self.call("PATCH", f"/rooms/{room['id']}", dict(settings))
         return str(room["id"])
 
     async def find_room(self, room: str) -> str:
         """The id of the room with this id or `unique_name`. Raises StageError when there is none, or no answer."""
         for name in ("id", "unique_name"):
-            found = await self._call("GET", "/rooms", params={f"filter[{name}]": room})
+            found = await self.call("GET", f"/rooms?{urlencode({f'filter[{name}]': room})}")
             for each in found:
                 if str(each.get(name)).casefold() == room.casefold():
                     return str(each["id"])
@@ -47,37 +63,95 @@ class RestClient:
     async def client_token(self, room_id: str, ttl: int | None = None) -> str:
         """Good for `ttl` seconds, else for as long as can be. Raises StageError."""
         body = {"token_ttl_secs": ttl or TOKEN_TTL_SECS}
-        tokens = await self._call("POST", f"/rooms/{room_id}/actions/generate_join_client_token", json=body)
+        tokens = await self.call("POST", f"/rooms/{room_id}/actions/generate_join_client_token", body)
         return str(tokens["token"])
 
     async def active_session(self, room_id: str) -> str | None:
         """The id of the session that is going on. Raises StageError."""
-        room = await self._call("GET", f"/rooms/{room_id}")
+        room = await self.call("GET", f"/rooms/{room_id}")
         session: str | None = room.get("active_session_id")
         return session
 
     async def act(self, session_id: str, action: str, body: Mapping[str, Any]) -> None:
         """One of the session actions `end`, `kick`, `mute`, `unmute`. Raises StageError."""
-        await self._call("POST", f"/room_sessions/{session_id}/actions/{action}", json=dict(body))
+        await self.call("POST", f"/room_sessions/{session_id}/actions/{action}", dict(body))
 
-    async def _call(self, method: str, path: str, **options: Any) -> Any:
-        what = f"{method} {self._base}{path}"
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECS)
+    async def call(
+        self, method: str, path: str, body: Any = None, *, status: int | None = None, whole: bool = False
+    ) -> Any:
+        """Any call; a path that begins with `/_emulator` is one of the admin API.
+
+        Returns what is under `data` (`whole`, or a refusal that was wanted: all of it), None for an empty answer.
+
+        Raises StageError for another status than `status`, or, if that is None, for a refusal.
+        """
+        got, answer = await self.ask(method, path, body)
+        if got != status if status is not None else got >= 300:
+            wanted = "" if status is None else f", expected {status}"
+            raise StageError(f"{method} {self._url(path)}: {got} {_reason(answer)}{wanted}")
+        if whole or answer is None or got >= 300:
+            return answer
+        if not isinstance(answer, dict) or "data" not in answer:
+            raise StageError(f"{method} {self._url(path)}: expected an answer with data, got {_reason(answer)}")
+        return answer["data"]
+
+    def _url(self, path: str) -> str:
+        return (self.root if path.startswith("/_emulator") else self._base) + path
+
+    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and answer: JSON, or a text that is none, or None. Raises StageError when there is no answer."""
+        options = {} if body is None else {"json": body}
         try:
-            async with self._http.request(
-                method, self._base + path, headers=self._headers, timeout=timeout, **options
-            ) as answer:
-                if answer.status >= 300:
-                    raise StageError(f"{what}: {answer.status} {await _reason(answer)}")
-                return (await answer.json())["data"]
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-            raise StageError(f"{what}: {type(error).__name__}: {error}") from error
+            async with (
+                self._gate(),
+                self._http.request(
+                    method,
+                    self._url(path),
+                    headers=self._headers,
+                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECS),
+                    **options,
+                ) as answer,
+            ):
+                text = await answer.text()
+                return answer.status, _parsed(text)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise StageError(f"{method} {self._url(path)}: {type(error).__name__}: {error}") from error
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """The account's events: those that are kept, then live ones, as they come. Raises StageError."""
+        what = f"{self.root}/_emulator/events"
+        headers = {**self._headers, "Accept": "text/event-stream"}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECS)
+        try:
+            async with self._http.get(what, headers=headers, timeout=timeout) as answer:
+                if answer.status != 200:
+                    raise StageError(f"GET {what}: {answer.status} {_reason(_parsed(await answer.text()))}")
+                await answer.content.readuntil(b"\n\n")  # the first line says that we are heard
+                yield _told(answer.content)
+        except aiohttp.ClientError as error:
+            raise StageError(f"GET {what}: {type(error).__name__}: {error}") from error
 
 
-async def _reason(answer: aiohttp.ClientResponse) -> str:
-    """The detail of the first error, as clients read it (rest-and-webhooks.md 1.2), or the text as it came."""
-    text = await answer.text()
+async def _told(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+    """The `data` of server-sent events; comments keep the connection alive."""
+    async for line in content:
+        if line.startswith(b"data: "):
+            yield json.loads(line[len(b"data: ") :])
+
+
+def _parsed(text: str) -> Any:
+    if not text:
+        return None
     try:
-        return str((await answer.json())["errors"][0]["detail"])
-    except (aiohttp.ClientError, ValueError, LookupError, TypeError):
-        return text[:300]
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _reason(answer: Any) -> str:
+    """The detail of the first error, as clients read it (rest-and-webhooks.md 1.2), or the text as it came."""
+    try:
+        return str(answer["errors"][0]["detail"])
+    except (LookupError, TypeError):
+        return (answer if isinstance(answer, str) else json.dumps(answer))[:300]

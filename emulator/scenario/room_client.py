@@ -54,6 +54,13 @@ class RoomClientOnStage:
 
         self._client.history.listen(listener)
 
+    def on_message(self, tell: Callable[[str, str], None]) -> None:
+        def listener(noticed: Noticed) -> None:
+            if isinstance(noticed.event, MessageReceived):
+                tell(str(noticed.event.payload), noticed.event.participant_id)
+
+        self._client.history.listen(listener)
+
     def faults(self) -> list[str]:
         return self._client.faults
 

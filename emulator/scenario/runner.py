@@ -7,9 +7,10 @@ from pathlib import Path
 
 import aiohttp
 
-from emulator.scenario import loader
+from emulator.scenario import loader, needs
 from emulator.scenario.engine import Engine, OnStep
 from emulator.scenario.errors import ScenarioUnreadable
+from emulator.scenario.listening import listening
 from emulator.scenario.plan import make_plan
 from emulator.scenario.reading.issues import hint
 from emulator.scenario.report import Report, StepResult
@@ -78,10 +79,25 @@ async def run_scenario_on(
             rest=rest,
             clients=clients or _room_clients(),
         )
+        if needs.receiver(scenario):
+            scene.sink = await _receive_webhooks(rest, room_id)
         engine = Engine(make_plan(scenario), scene, on_step=step_taken, keep_going=stay or keep_going, stay=stay)
         if on_scene is not None:
             on_scene(scene)
-        return await engine.run()
+        async with listening(scene, rest, needs.news(scenario)):
+            return await engine.run()
+
+
+async def _receive_webhooks(rest: RestClient, room_id: str) -> str | None:
+    """Where the room's webhooks are kept from now on; None if they go to a receiver that somebody else has set."""
+    room = await rest.call("GET", f"/rooms/{room_id}")
+    sink = f"/_emulator/sink/scenario-{room_id}"
+    url = rest.root + sink
+    if room.get("webhook_event_url") not in (None, url):
+        return None
+    await rest.call("DELETE", sink)
+    await rest.call("PATCH", f"/rooms/{room_id}", {"webhook_event_url": url})
+    return sink
 
 
 def _room_clients() -> ClientFactory:

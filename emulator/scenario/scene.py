@@ -6,11 +6,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from emulator.scenario import draws
 from emulator.scenario.cast import Cast, Participant, StreamName
-from emulator.scenario.errors import StepFailed
+from emulator.scenario.errors import StageError, StepFailed
+from emulator.scenario.filling import Values
+from emulator.scenario.news import Chronicle, News
+from emulator.scenario.pace import Pace, RealPace
+from emulator.scenario.reading.conditions import MISSING
 from emulator.scenario.stage_client import ClientFactory, StageClient, StreamId, Ticket
 from emulator.scenario.variation import context_of
 
@@ -28,6 +32,12 @@ class Rest(Protocol):
     async def active_session(self, room_id: str) -> str | None: ...
 
     async def act(self, session_id: str, action: str, body: Mapping[str, object]) -> None: ...
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, status: int | None = None, whole: bool = False
+    ) -> Any: ...
+
+    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]: ...
 
 
 class Actor:
@@ -55,11 +65,19 @@ class Scene:
         ws_url: str,
         rest: Rest,
         clients: ClientFactory,
+        pace: Pace | None = None,
     ) -> None:
         self.cast = cast
+        self.seed = self._seed = seed
         self.room_id = room_id
         self.rest = rest
-        self._seed = seed
+        self.pace: Pace = pace or RealPace()
+        self.chronicle = Chronicle(self.pace)
+        self.sink: str | None = None
+        """The path of the admin API where the room's webhooks are kept, if they go there."""
+        self._remembered: dict[str, Any] = {}
+        self._set: list[tuple[str, str]] = []
+        self._taking_back: set[asyncio.Task[None]] = set()
         self._ws_url = ws_url
         self._clients = clients
         self.complain: Complaint = lambda who, message: log.warning("%s: %s", who, message)
@@ -75,8 +93,96 @@ class Scene:
         return client
 
     def ids(self, names: Iterable[str]) -> list[str]:
-        """The participants who are meant, by what they are called on the wire."""
-        return [self.actors[member].id for name in names for member in self.cast.members(name)]
+        """The participants who are meant, by what they are called on the wire; an id stands for itself."""
+        found = []
+        for name in names:
+            found += [self.actors[member].id for member in self.cast.members(name)] if name in self.cast else [name]
+        return found
+
+    # -- what is known ----------------------------------------------------------------------------------------------
+
+    def remember(self, name: str, value: Any) -> None:
+        """Later steps can refer to it as `${name}`."""
+        self._remembered[name] = value
+
+    def values(self, event: Mapping[str, Any] | None = None) -> Values:
+        """What names in steps stand for: those remembered, the room, the cast; and `event`, what set off the entry."""
+
+        def look_up(name: str) -> Any:
+            if name == "room":
+                return {"id": self.room_id}
+            if name == "event" and event is not None:
+                return event
+            if name in self._remembered:
+                return self._remembered[name]
+            return self._person(name) if name in self.actors else MISSING
+
+        return Values(look_up)
+
+    def _person(self, name: str) -> dict[str, Any]:
+        return {"id": self.actors[name].id, "participant_id": self.actors[name].id, "name": name}
+
+    def name_of(self, participant_id: object) -> str | None:
+        """What the scenario calls this participant; None for somebody from elsewhere."""
+        return next((name for name, actor in self.actors.items() if actor.id == participant_id), None)
+
+    def present(self) -> list[News]:
+        """How those who are in the room by now have joined, as events tell."""
+        found: dict[str, News] = {}
+        for news in self.chronicle.all():
+            if news.kind == "event" and news.what == "participant_joined":
+                found[news.facts["participant_id"]] = news
+            elif news.kind == "event" and news.what == "participant_left":
+                found.pop(news.facts["participant_id"], None)
+        return list(found.values())
+
+    def published(self) -> list[dict[str, Any]]:
+        """The streams that are announced by now, as events tell."""
+        found: dict[Any, dict[str, Any]] = {}
+        for news in self.chronicle.all():
+            if news.kind != "event" or "stream_id" not in news.facts or news.facts["stream_id"] is None:
+                continue
+            place = news.facts["stream_id"]
+            match news.what:
+                case "stream_offered" | "stream_changed":
+                    found[place] = {**found.get(place, {}), **news.facts}
+                case "stream_published":
+                    found[place] = {**found.get(place, {}), **news.facts, "announced": True}
+                case "stream_unpublished":
+                    found.pop(place, None)
+        return [stream for stream in found.values() if stream.get("announced")]
+
+    # -- what is set up, and taken back ------------------------------------------------------------------------------
+
+    def set_up(self, what: Literal["faults", "impairments"], rule_id: str, *, lasting: float | None) -> None:
+        """Remember a rule of `/_emulator/{what}`; it is taken back after `lasting` seconds, or at the end."""
+        self._set.append((what, rule_id))
+        if lasting is not None:
+            task = asyncio.create_task(self._later(what, rule_id, lasting))
+            self._taking_back.add(task)
+            task.add_done_callback(self._taking_back.discard)
+
+    async def _later(self, what: str, rule_id: str, seconds: float) -> None:
+        await self.pace.sleep(seconds)
+        try:
+            await self._remove(what, rule_id)
+        except Exception as error:  # noqa: BLE001 - no step waits for it; it is told, not swallowed
+            self.complain("stage", f"taking back what was set: {told(error)}")
+
+    async def take_back(self, what: str | None = None) -> None:
+        """All rules of a sort that are still set; all of all sorts, if None. Raises StageError."""
+        for one, rule_id in tuple(self._set):
+            if what in (None, one):
+                await self._remove(one, rule_id)
+
+    async def _remove(self, what: str, rule_id: str) -> None:
+        if (what, rule_id) in self._set:
+            self._set.remove((what, rule_id))
+            status, answer = await self.rest.ask("DELETE", f"/_emulator/{what}/{rule_id}")
+            if status not in (204, 404):  # one that lasts for a time has gone by itself
+                raise StageError(f"DELETE /_emulator/{what}/{rule_id}: {status} {answer!r:.200}")
+
+    # -- coming and going --------------------------------------------------------------------------------------------
 
     def stream_ids(self, name: StreamName, *, but: str) -> list[StreamId]:
         """What a stream is called on the wire; for a crowd, the streams of all of them `but` one's own."""
@@ -94,8 +200,13 @@ class Scene:
         who = replace(actor.participant, context=context_of(actor.participant, self._seed))
         client = self._clients(Ticket(self._ws_url, self.room_id, token, actor.id, who, rng))
         actor.client = client
+        client.on_message(lambda text, sender: self._read(name, text, sender))  # the first may come while it joins
         await client.connect()
         client.on_stream(lambda stream: self._announced(actor, client, stream))
+
+    def _read(self, name: str, text: str, sender: str) -> None:
+        facts = {"text": text, "to": name, "from": self.name_of(sender), "participant_id": sender}
+        self.chronicle.tell("message", text, facts)
 
     async def rejoin(self, name: str) -> None:
         """Leave, if in the room, and come in as somebody new of the same name. Raises as `join` does."""
@@ -128,7 +239,13 @@ class Scene:
                 self.complain(actor.participant.name, f"subscribing to {whose}/{stream[1]}: {told(error)}")
 
     async def clear(self, *, within: float) -> None:
-        """Everybody who is still here leaves politely; who cannot within so many seconds, vanishes."""
+        """All rules are taken back; everybody who is still here leaves politely, or, not within `within`, vanishes."""
+        for task in tuple(self._taking_back):
+            task.cancel()
+        try:
+            await self.take_back()
+        except Exception as error:  # noqa: BLE001 - everybody must still be seen off; it is told, not swallowed
+            self.complain("stage", f"taking back what was set: {told(error)}")
         await asyncio.gather(*(self._see_off(actor, within) for actor in self.actors.values()))
 
     async def _see_off(self, actor: Actor, within: float) -> None:
@@ -139,7 +256,7 @@ class Scene:
         for fault in actor.client.faults():
             self.complain(actor.participant.name, fault)
         try:
-            async with asyncio.timeout(within):
+            async with self.pace.timeout(within):
                 await actor.client.leave()
         except Exception as error:  # noqa: BLE001 - the others must still be seen off; it is told, not swallowed
             self.complain(actor.participant.name, f"leaving at the end: {told(error)}")

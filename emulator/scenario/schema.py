@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from emulator.scenario.cast import Cast
 from emulator.scenario.expectations.base import Expectation
 from emulator.scenario.milestones import Milestone
+from emulator.scenario.news import Pattern
 from emulator.scenario.reading.durations import written
-from emulator.scenario.reading.nodes import Mark, Word
+from emulator.scenario.reading.nodes import START, Mark, Word
 from emulator.scenario.steps.base import Step
 
 
@@ -49,12 +50,29 @@ class Every:
         return f"every {written(self.period)} from {written(self.start)}{times}"
 
 
-Trigger: TypeAlias = At | After | Every
+@dataclass(frozen=True, slots=True)
+class When:
+    """Each time that news fits, `times` times at most; `within`: the first time must come before so many seconds."""
+
+    pattern: Pattern
+    times: int
+    within: float | None
+
+    def __str__(self) -> str:
+        times = "" if self.times == MAX_TIMES else f", {self.times} times" if self.times > 1 else ", once"
+        within = "" if self.within is None else f", within {written(self.within)}"
+        return f"when {self.pattern}{times}{within}"
+
+
+Trigger: TypeAlias = At | After | Every | When
+
+MAX_TIMES = 1000
+"""How often one entry reacts: what sets itself off ends some time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What one participant (or the moderator) does, one step after the other."""
+    """What one participant (or the moderator, or the stage itself) does, one step after the other."""
 
     who: Word
     steps: tuple[Step, ...]
@@ -62,6 +80,8 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
+    """`who` is a participant, or what an expectation is about that is nobody's: `events`, `rest`."""
+
     who: Word
     expectation: Expectation
 
@@ -70,18 +90,112 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """`times` None: as long as `lasting` seconds are not over. `every`: seconds from one beginning to the next."""
+
+    mark: Mark
+    times: int | None
+    lasting: float | None
+    every: float
+    groups: Groups
+
+    def describe(self) -> str:
+        often = f"{self.times} times" if self.times is not None else f"for {written(self.lasting or 0.0)}"
+        return f"repeat {often}{f', every {written(self.every)}' if self.every else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    mark: Mark
+    branches: tuple[Groups, ...]
+
+    def describe(self) -> str:
+        return "parallel"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What may take `limit` seconds at most."""
+
+    mark: Mark
+    name: str
+    limit: float
+    groups: Groups
+
+    def describe(self) -> str:
+        return f"span {self.name} (at most {written(self.limit)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Expecting:
+    """Expectations between steps."""
+
+    mark: Mark
+    expected: tuple[Expected, ...]
+
+
+Act: TypeAlias = Action | Repeat | Parallel | Span | Expecting
+Groups: TypeAlias = tuple[tuple[Act, ...], ...]
+"""What a list and a mapping under `do` mean: groups come one after the other, the acts within a group at once."""
+
+
+def blocks_in(act: Act) -> tuple[Groups, ...]:
+    """What is done inside an act that has acts inside."""
+    match act:
+        case Repeat() | Span():
+            return (act.groups,)
+        case Parallel():
+            return act.branches
+    return ()
+
+
+def acts_in(groups: Groups) -> Iterator[Act]:
+    """All acts, those inside others included, as written."""
+    for group in groups:
+        for act in group:
+            yield act
+            for inner in blocks_in(act):
+                yield from acts_in(inner)
+
+
+def actions_in(groups: Groups) -> Iterator[Action]:
+    return (act for act in acts_in(groups) if isinstance(act, Action))
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of the timeline.
 
-    `groups` come one after the other, the actions within a group at once: that is what a list and a mapping under `do`
-    mean. `jitter`: each action begins up to so many seconds later. Then everything in `expect` is waited for at once.
+    `jitter`: each action begins up to so many seconds later. After `groups`, everything in `expect` is waited for at
+    once. `span`: how long all of it may take.
     """
 
     mark: Mark
     trigger: Trigger
-    groups: tuple[tuple[Action, ...], ...]
+    groups: Groups
     expect: tuple[Expected, ...]
     jitter: float
+    span: Span | None = None
+
+    @property
+    def expected(self) -> Iterator[Expected]:
+        """All that is expected, also between steps."""
+        for act in acts_in(self.groups):
+            if isinstance(act, Expecting):
+                yield from act.expected
+        yield from self.expect
+
+    @property
+    def actions(self) -> Iterator[Action]:
+        return actions_in(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Finally:
+    """What is done at the end, however that came, and what must be so when everybody has left."""
+
+    groups: Groups = ()
+    expect: tuple[Expected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +209,14 @@ class Scenario:
     room: Mapping[str, object]
     cast: Cast
     timeline: tuple[Entry, ...]
+    finals: Finally = Finally()
+    inputs: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The timeline, and what comes at the end as one more entry."""
+        last = Entry(START, At(0.0), self.finals.groups, self.finals.expect, 0.0)
+        return (*self.timeline, last)
 
     @property
     def endless(self) -> bool:

@@ -29,6 +29,10 @@ class StageClient(Protocol):
         """Call `tell` for each stream that others have now, and for each they announce from now on."""
         ...
 
+    def on_message(self, tell: Callable[[str, str], None]) -> None:
+        """Call `tell` with text and sender's participant id for each message that comes from now on."""
+        ...
+
     def faults(self) -> list[str]:
         """What the server did against the protocol so far; empty is well."""
         ...

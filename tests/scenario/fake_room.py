@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from emulator.scenario.cast import StreamSpec
 from emulator.scenario.engine import Engine, OnStep
@@ -24,6 +25,8 @@ class FakeRoom:
         self.tickets: list[Ticket] = []
         self.asked: list[tuple[float, str]] = []
         self.granted: list[int | None] = []
+        self.called: list[tuple[str, str, Any]] = []
+        self.answers: dict[str, Any] = {}
         self.acted: list[tuple[str, Mapping[str, object]]] = []
         self.takes: dict[str, float] = {}
         self.breaks: dict[str, Exception] = {}
@@ -44,7 +47,17 @@ class FakeRoom:
     async def act(self, session_id: str, action: str, body: Mapping[str, object]) -> None:
         self.acted.append((action, body))
 
-    async def ask(self, who: str, what: str) -> None:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, status: int | None = None, whole: bool = False
+    ) -> Any:
+        """What the API would answer: from `answers`, by method and path."""
+        self.called.append((method, path, body))
+        return self.answers.get(f"{method} {path.partition('?')[0]}", {"id": f"id {len(self.called)}"})
+
+    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        return 204 if method == "DELETE" else 200, await self.call(method, path, body)
+
+    async def act_out(self, who: str, what: str) -> None:
         now = asyncio.get_running_loop().time() - self.began
         self.asked.append((round(now, 3), f"{who} {what}"))
         word = what.split()[0]
@@ -71,6 +84,7 @@ class FakeClient:
         self.published: dict[str, set[str]] = {}
         self.subscribed: set[StreamId] = set()
         self.told: list[Callable[[StreamId], None]] = []
+        self.readers: list[Callable[[str, str], None]] = []
         self.found_faults: list[str] = []
         self.end: str | None = None
 
@@ -82,20 +96,23 @@ class FakeClient:
             tell(stream)
         self.told.append(tell)
 
+    def on_message(self, tell: Callable[[str, str], None]) -> None:
+        self.readers.append(tell)
+
     def faults(self) -> list[str]:
         return self.found_faults
 
     async def connect(self) -> None:
-        await self._room.ask(self._name, "join")
+        await self._room.act_out(self._name, "join")
         self.connected = True
 
     async def leave(self) -> None:
         if self.connected:
-            await self._room.ask(self._name, "leave")
+            await self._room.act_out(self._name, "leave")
             self._gone()
 
     async def vanish(self) -> None:
-        await self._room.ask(self._name, "vanish")
+        await self._room.act_out(self._name, "vanish")
         self._gone()
 
     def _gone(self, reason: str = "user_initiated") -> None:
@@ -104,7 +121,7 @@ class FakeClient:
         self.published.clear()
 
     async def publish(self, stream: StreamSpec) -> None:
-        await self._room.ask(self._name, f"publish {stream.key}")
+        await self._room.act_out(self._name, f"publish {stream.key}")
         self.published[stream.key] = {"audio", "video"}
         for client in self._room.clients.values():
             if client.connected:
@@ -112,46 +129,46 @@ class FakeClient:
                     tell((self._id, stream.key))
 
     async def replace(self, stream: StreamSpec) -> None:
-        await self._room.ask(self._name, f"replace {stream.key}")
+        await self._room.act_out(self._name, f"replace {stream.key}")
 
     async def freeze(self, *, media: bool, signaling: bool) -> None:
-        await self._room.ask(self._name, f"freeze {media} {signaling}")
+        await self._room.act_out(self._name, f"freeze {media} {signaling}")
 
     async def thaw(self) -> None:
-        await self._room.ask(self._name, "thaw")
+        await self._room.act_out(self._name, "thaw")
 
     async def update_token(self, token: str) -> None:
-        await self._room.ask(self._name, f"update_token {token}")
+        await self._room.act_out(self._name, f"update_token {token}")
 
     async def ended(self, *, within: float) -> str | None:
-        await self._room.ask(self._name, "ended")
+        await self._room.act_out(self._name, "ended")
         return self.end
 
     async def set_track(self, key: str, medium: str, *, enabled: bool) -> None:
-        await self._room.ask(self._name, f"{'start' if enabled else 'stop'} {medium} {key}")
+        await self._room.act_out(self._name, f"{'start' if enabled else 'stop'} {medium} {key}")
         (self.published[key].add if enabled else self.published[key].discard)(medium)
 
     async def unpublish(self, key: str) -> None:
-        await self._room.ask(self._name, f"unpublish {key}")
+        await self._room.act_out(self._name, f"unpublish {key}")
         del self.published[key]
 
     async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
         only = "" if audio and video else (" audio" if audio else " video")
-        await self._room.ask(self._name, f"subscribe {self._room.clients[stream[0]]._name}/{stream[1]}{only}")
+        await self._room.act_out(self._name, f"subscribe {self._room.clients[stream[0]]._name}/{stream[1]}{only}")
         self.subscribed.add(stream)
 
     async def unsubscribe(self, stream: StreamId) -> None:
-        await self._room.ask(self._name, f"unsubscribe {self._room.clients[stream[0]]._name}/{stream[1]}")
+        await self._room.act_out(self._name, f"unsubscribe {self._room.clients[stream[0]]._name}/{stream[1]}")
         self.subscribed.discard(stream)
 
     async def say(self, text: str, to: Sequence[str]) -> None:
-        await self._room.ask(self._name, f"say {text}")
+        await self._room.act_out(self._name, f"say {text}")
 
     async def sees(self, stream: StreamId, *, within: float) -> None:
         await self._expect(lambda: self._visible(stream), f"sees {stream[1]}", within)
 
     async def sees_picture(self, stream: StreamId, *, within: float) -> None:
-        await self._room.ask(self._name, f"sees_picture {stream[0]}/{stream[1]}")
+        await self._room.act_out(self._name, f"sees_picture {stream[0]}/{stream[1]}")
 
     async def sees_not(self, stream: StreamId, *, within: float) -> None:
         await self._expect(lambda: not self._visible(stream), f"sees_not {stream[1]}", within)
@@ -167,7 +184,7 @@ class FakeClient:
         return whose is not None and "video" in whose.published.get(stream[1], ()) and stream in self.subscribed
 
     async def _expect(self, true: Callable[[], bool], what: str, within: float) -> None:
-        await self._room.ask(self._name, what)
+        await self._room.act_out(self._name, what)
         try:
             async with asyncio.timeout(within):
                 while not true():  # noqa: ASYNC110 - in virtual time looking often costs nothing

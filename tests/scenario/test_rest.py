@@ -108,7 +108,7 @@ async def test_a_refusal_in_other_words_is_told_as_it_came(service: Served, text
 async def test_an_answer_that_is_none_is_an_error(service: Served) -> None:
     asked, rest = service
     asked.refuse = web.Response(text="hello")
-    with pytest.raises(StageError, match="ContentTypeError"):
+    with pytest.raises(StageError, match="expected an answer with data, got hello"):
         await rest.client_token("r")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from emulator.scenario.cast import Cast
 from emulator.scenario.reading.issues import Issues
@@ -23,6 +24,10 @@ class Expectation(ABC):
 
     mark: Mark
     within: float
+    real_time: ClassVar[str] = ""
+    """As of a step."""
+    needs_events: ClassVar[bool] = False
+    """Whether it looks at events, although it has no pattern of them."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -45,19 +50,29 @@ class ExpectationKind:
     argument: Shape[Any]
     build: Callable[..., Expectation]
 
+    @property
+    def summary(self) -> str:
+        """The first paragraph of the docstring."""
+        return " ".join(inspect.cleandoc(self.build.__doc__ or "").partition("\n\n")[0].split())
+
 
 EXPECTATIONS: dict[str, ExpectationKind] = {}
+"""What is expected of a participant."""
+STAGE_EXPECTATIONS: dict[str, ExpectationKind] = {}
+"""What is expected of events, webhooks, REST and the like: the word stands where a participant's name would."""
 
 X = TypeVar("X", bound=Callable[..., Expectation])
 
 
-def expectation(word: str, argument: Shape[Any]) -> Callable[[X], X]:
+def expectation(
+    word: str, argument: Shape[Any], *, kinds: dict[str, ExpectationKind] = EXPECTATIONS
+) -> Callable[[X], X]:
     """Class decorator: make this class the expectation written with this word."""
 
     def register(build: X) -> X:
-        if word in EXPECTATIONS:
+        if word in kinds:
             raise ValueError(f"two kinds of expectations are called {word!r}")
-        EXPECTATIONS[word] = ExpectationKind(word, argument, build)
+        kinds[word] = ExpectationKind(word, argument, build)
         return build
 
     return register

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.scenario.grammar.assembly import EXTENDS, INCLUDE
+from emulator.scenario.grammar.doing import do_schema, expect_schema
 from emulator.scenario.grammar.inputs import DECLARATIONS
 from emulator.scenario.grammar.people import Participants
-from emulator.scenario.grammar.timeline import TIMELINE
+from emulator.scenario.grammar.timeline import FINALLY, TIMELINE
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.nodes import Mark, Node, Scalar, describe
 from emulator.scenario.reading.shapes import Field, Flag, Integer, JsonSchema, Record, Text
@@ -30,12 +31,26 @@ def _room(mark: Mark, unique_name: Any = None, **settings: object) -> Mapping[st
     return {**({} if unique_name is None else {"unique_name": unique_name.text}), **settings}
 
 
+class _Url:
+    _text = Text("a URL such as http://127.0.0.1:3000/hooks", r"https?://\S+", "http:// or https://", 1000)
+
+    def read(self, node: Node, issues: Issues) -> str:
+        return self._text.read(node, issues).text
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": "^https?://"}
+
+
+_URL = _Url()
 ROOM = Record(
     "the room",
     {
         "unique_name": Field(Text("a unique name", longest=100), about="the scenario's name, if left out"),
         "max_participants": Field(Integer(2, 50)),  # rest-and-webhooks.md 2.2
         "enable_recording": Field(Flag()),
+        "webhook_event_url": Field(_URL, about="where webhooks go; to the scenario's own receiver, if it expects any"),
+        "webhook_event_failover_url": Field(_URL),
+        "webhook_timeout_secs": Field(Integer(0, 30)),
     },
     _room,
 )
@@ -53,9 +68,9 @@ DOCUMENT: Record[dict[str, Any]] = Record(
         "room": Field(ROOM, about="where it happens; it is made, or changed to be so"),
         "participants": Field(Participants(), required=True, about="who takes part, by name"),
         "timeline": Field(TIMELINE, required=True, about="what happens when"),
+        "finally": Field(FINALLY, about="what is done, and must be so, at the end, however that came"),
     },
     lambda mark, **given: given,
-    later=("finally",),
 )
 
 
@@ -72,7 +87,7 @@ _REFERENCE: JsonSchema = {"type": "string", "pattern": r"\$\{[^{}]+\}"}
 
 def _for_files(schema: JsonSchema) -> JsonSchema:
     """A file that extends another needs less of its own; and no scalar of it needs to be there before it is filled."""
-    schema = _lenient(schema)
+    schema = _lenient({**schema, "$defs": {"do": do_schema(), "expect": expect_schema()}})
     needs = schema.pop("required")
     schema["required"] = ["version"]
     schema["anyOf"] = [{"required": ["extends"]}, {"required": ["include"]}, {"required": needs}]

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import emulator.scenario.expectations
 import emulator.scenario.steps  # noqa: F401 - importing the two packages fills their registries
-from emulator.scenario.cast import MODERATOR
-from emulator.scenario.expectations.base import DEFAULT_WITHIN, EXPECTATIONS, Expectation
-from emulator.scenario.reading.issues import Issues
+from emulator.scenario.cast import MODERATOR, STAGE
+from emulator.scenario.expectations.base import (
+    DEFAULT_WITHIN,
+    EXPECTATIONS,
+    STAGE_EXPECTATIONS,
+    Expectation,
+    ExpectationKind,
+)
+from emulator.scenario.reading.durations import written
+from emulator.scenario.reading.issues import Issues, close
 from emulator.scenario.reading.names import PARTICIPANT
 from emulator.scenario.reading.nodes import Mapping, Node, Scalar, Sequence, Word, describe
-from emulator.scenario.reading.shapes import Duration, JsonSchema, read_all
-from emulator.scenario.schema import Action, Expected
-from emulator.scenario.steps.base import MODERATOR_STEPS, PARTICIPANT_STEPS, Step, StepKind
+from emulator.scenario.reading.shapes import Duration, Field, Integer, JsonSchema, ListOf, Record, Text, read_all
+from emulator.scenario.schema import Act, Action, Expected, Expecting, Groups, Parallel, Repeat, Span
+from emulator.scenario.steps.base import MODERATOR_STEPS, PARTICIPANT_STEPS, STAGE_STEPS, Step, StepKind
 
 _WITHIN = Duration(positive=True)
 
 
 class Do:
-    """A mapping `{alice: join, bob: join}` is done at once, a list of such mappings one after the other."""
+    """A mapping `{alice: join, bob: join}` is done at once, a list of such mappings one after the other.
 
-    def read(self, node: Node, issues: Issues) -> tuple[tuple[Action, ...], ...]:
+    Beside participants and the moderator stand the words of the stage (`note`, `fault`, ...) and the blocks.
+    """
+
+    def read(self, node: Node, issues: Issues) -> Groups:
         groups = node.items if isinstance(node, Sequence) else (node,)
         if not groups:
             raise issues.misread(node.mark, "expected what to do, got an empty list")
         return tuple(read_all([partial(self._group, group, issues) for group in groups]))
 
-    def _group(self, node: Node, issues: Issues) -> tuple[Action, ...]:
+    def _group(self, node: Node, issues: Issues) -> tuple[Act, ...]:
         if not isinstance(node, Mapping) or not node.entries:
             raise issues.misread(node.mark, f"expected {{participant: step}}, got {describe(node)}")
-        return tuple(read_all([partial(self._action, who, steps, issues) for who, steps in node.entries]))
+        return tuple(read_all([partial(self._act, who, steps, issues) for who, steps in node.entries]))
+
+    def _act(self, who: Scalar, node: Node, issues: Issues) -> Act:
+        if who.text in STAGE_STEPS:
+            return stage_action(who, node, issues)
+        match who.text:
+            case "expect":
+                return Expecting(who.mark, EXPECT.read(node, issues))
+            case word if word in BLOCKS:
+                block: Act = replace(BLOCKS[word].read(node, issues), mark=who.mark)
+                return block
+        return self._action(who, node, issues)
 
     def _action(self, who: Scalar, node: Node, issues: Issues) -> Action:
         kinds = MODERATOR_STEPS if who.text == MODERATOR else PARTICIPANT_STEPS
@@ -43,14 +65,96 @@ class Do:
         return Action(Word(who.text, who.mark), tuple(step for several in steps for step in several))
 
     def json_schema(self) -> JsonSchema:
-        people = _step_schema(PARTICIPANT_STEPS)
-        group = {
-            "type": "object",
-            "minProperties": 1,
-            "properties": {MODERATOR: _step_schema(MODERATOR_STEPS)},
-            "additionalProperties": people,
-        }
-        return {"anyOf": [group, {"type": "array", "minItems": 1, "items": group}]}
+        return {"$ref": "#/$defs/do"}
+
+
+def do_schema() -> JsonSchema:
+    """What `#/$defs/do` is: it contains itself."""
+    properties: dict[str, JsonSchema] = {MODERATOR: _step_schema(MODERATOR_STEPS)}
+    for word, kind in STAGE_STEPS.items():
+        properties[word] = kind_schema(kind)
+    for word, block in BLOCKS.items():
+        properties[word] = {**block.json_schema(), "description": block.about}
+    properties["expect"] = {"$ref": "#/$defs/expect"}
+    group = {
+        "type": "object",
+        "minProperties": 1,
+        "properties": properties,
+        "additionalProperties": _step_schema(PARTICIPANT_STEPS),
+    }
+    return {"anyOf": [group, {"type": "array", "minItems": 1, "items": group}]}
+
+
+def stage_action(key: Scalar, node: Node, issues: Issues) -> Action:
+    """`note: ...` and the like, wherever it stands."""
+    return Action(Word(STAGE, key.mark), (_step(key, node, STAGE_STEPS, "step", issues),))
+
+
+class _Block(Protocol):
+    about: str
+
+    def read(self, node: Node, issues: Issues) -> Any: ...
+
+    def json_schema(self) -> JsonSchema: ...
+
+
+class _Repeat:
+    about = "do something several times, or for some time"
+    _record: Record[dict[str, Any]] = Record(
+        "a repetition",
+        {
+            "times": Field(Integer(1, 100_000), about="how often"),
+            "for": Field(Duration(positive=True), about="instead of times: again until so much time has passed"),
+            "every": Field(Duration(), about="from one beginning to the next at least; at once if left out"),
+            "do": Field(Do(), required=True, about="what"),
+        },
+        lambda mark, **given: given,
+    )
+
+    def read(self, node: Node, issues: Issues) -> Repeat:
+        given = self._record.read(node, issues)
+        if ("times" in given) == ("for" in given):
+            raise issues.misread(node.mark, "a repetition has either times or for")
+        if "for" in given and not given.get("every"):
+            raise issues.misread(node.mark, "a repetition for some time says every how often")
+        return Repeat(node.mark, given.get("times"), given.get("for"), given.get("every", 0.0), given["do"])
+
+    def json_schema(self) -> JsonSchema:
+        return {**self._record.json_schema(), "oneOf": [{"required": ["times"]}, {"required": ["for", "every"]}]}
+
+
+class _Parallel:
+    about = "do several lists at once; goes on when all are done"
+    _branches = ListOf("lists of what to do", Do())
+
+    def read(self, node: Node, issues: Issues) -> Parallel:
+        return Parallel(node.mark, self._branches.read(node, issues))
+
+    def json_schema(self) -> JsonSchema:
+        return self._branches.json_schema()
+
+
+class _Span:
+    about = "do something that may take so long at most; if it takes longer, that is a failure"
+    _record: Record[dict[str, Any]] = Record(
+        "a span",
+        {
+            "name": Field(Text("the name of a span"), required=True, about="what it is called in reports"),
+            "limit": Field(Duration(positive=True), required=True, about="how long it may take"),
+            "do": Field(Do(), required=True, about="what"),
+        },
+        lambda mark, **given: given,
+    )
+
+    def read(self, node: Node, issues: Issues) -> Span:
+        given = self._record.read(node, issues)
+        return Span(node.mark, given["name"].text, given["limit"], given["do"])
+
+    def json_schema(self) -> JsonSchema:
+        return self._record.json_schema()
+
+
+BLOCKS: dict[str, _Block] = {"repeat": _Repeat(), "parallel": _Parallel(), "span": _Span()}
 
 
 def _steps(node: Node, kinds: dict[str, StepKind], what: str, issues: Issues) -> list[Step]:
@@ -76,19 +180,24 @@ def _step(key: Scalar, argument: Node | None, kinds: dict[str, StepKind], what: 
     return kind.build(word.mark)
 
 
+def kind_schema(kind: StepKind) -> JsonSchema:
+    schema: JsonSchema = {"enum": [None, True]} if kind.argument is None else kind.argument.json_schema()
+    return {**schema, "description": kind.summary}
+
+
 def _step_schema(kinds: dict[str, StepKind]) -> JsonSchema:
     bare = [word for word, kind in kinds.items() if kind.argument is None]
-    properties = {
-        word: {"enum": [None, True]} if kind.argument is None else kind.argument.json_schema()
-        for word, kind in kinds.items()
-    }
+    properties = {word: kind_schema(kind) for word, kind in kinds.items()}
     mapping = {"type": "object", "minProperties": 1, "properties": properties, "additionalProperties": False}
     one = {"anyOf": [{"enum": bare}, mapping]}
     return {"anyOf": [*one["anyOf"], {"type": "array", "minItems": 1, "items": one}]}
 
 
 class Expect:
-    """`{bob: {sees: alice/self, within: 3s}}`, or a list of such mappings; all are waited for at once."""
+    """`{bob: {sees: alice/self, within: 3s}}`, or a list of such mappings; all are waited for at once.
+
+    Where a participant's name would stand, there can be what is nobody's: `events`, `rest`, `webhooks`, ...
+    """
 
     def read(self, node: Node, issues: Issues) -> tuple[Expected, ...]:
         groups = node.items if isinstance(node, Sequence) else (node,)
@@ -104,16 +213,70 @@ class Expect:
         return [one for group in several for one in group]
 
     def _of_one(self, who: Scalar, node: Node, issues: Issues) -> list[Expected]:
-        name = PARTICIPANT.read(Scalar(who.mark, who.text, who.text), issues)
         parts = node.items if isinstance(node, Sequence) else (node,)
+        if who.text in STAGE_EXPECTATIONS:
+            kind = STAGE_EXPECTATIONS[who.text]
+            found = read_all([partial(_of_stage, who, kind, part, issues) for part in parts])
+            return [Expected(Word(who.text, who.mark), expectation) for expectation in found]
+        if isinstance(node, Scalar) and close(who.text, STAGE_EXPECTATIONS):
+            raise issues.unknown(Word(who.text, who.mark), "thing to expect", STAGE_EXPECTATIONS)
+        name = PARTICIPANT.read(Scalar(who.mark, who.text, who.text), issues)
         found = read_all([partial(_expectation, part, issues) for part in parts])
         return [Expected(name, expectation) for expectation in found]
 
     def json_schema(self) -> JsonSchema:
-        one = {"anyOf": [_expectation_schema(word) for word in EXPECTATIONS]}
-        many = {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
-        group = {"type": "object", "minProperties": 1, "additionalProperties": many}
-        return {"anyOf": [group, {"type": "array", "minItems": 1, "items": group}]}
+        return {"$ref": "#/$defs/expect"}
+
+
+def expect_schema() -> JsonSchema:
+    one = {"anyOf": [_expectation_schema(word) for word in EXPECTATIONS]}
+    properties = {word: _several(_stage_schema(kind)) for word, kind in STAGE_EXPECTATIONS.items()}
+    group = {
+        "type": "object",
+        "minProperties": 1,
+        "properties": properties,
+        "additionalProperties": _several(one),
+    }
+    return {"anyOf": [group, {"type": "array", "minItems": 1, "items": group}]}
+
+
+EXPECT = Expect()
+
+
+def _several(one: JsonSchema) -> JsonSchema:
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
+
+
+def _of_stage(who: Scalar, kind: ExpectationKind, node: Node, issues: Issues) -> Expectation:
+    """What is expected and `within` stand in one mapping."""
+    within = DEFAULT_WITHIN
+    if isinstance(node, Mapping):
+        found = node.get("within")
+        if found is not None:
+            within = _WITHIN.read(found[1], issues)
+            node = node.without("within")
+    return kind.build(who.mark, within, kind.argument.read(node, issues))
+
+
+def _stage_schema(kind: ExpectationKind) -> JsonSchema:
+    """`within` beside the keys of each mapping that may stand there."""
+    schema = kind.argument.json_schema()
+    parts = [_with_within(part) for part in schema["anyOf"]] if "anyOf" in schema and "type" not in schema else None
+    return (
+        {"anyOf": parts, "description": kind.summary}
+        if parts
+        else {
+            **_with_within(schema),
+            "description": kind.summary,
+        }
+    )
+
+
+def _with_within(schema: JsonSchema) -> JsonSchema:
+    if schema.get("type") != "object":
+        return schema
+    within = {**_WITHIN.json_schema(), "description": f"how long that may take; {written(DEFAULT_WITHIN)} if left out"}
+    return {**schema, "properties": {**schema["properties"], "within": within}}
 
 
 def _expectation(node: Node, issues: Issues) -> Expectation:
@@ -138,9 +301,11 @@ def _expectation(node: Node, issues: Issues) -> Expectation:
 
 
 def _expectation_schema(word: str) -> JsonSchema:
+    kind = EXPECTATIONS[word]
     return {
         "type": "object",
-        "properties": {word: EXPECTATIONS[word].argument.json_schema(), "within": _WITHIN.json_schema()},
+        "description": kind.summary,
+        "properties": {word: kind.argument.json_schema(), "within": _WITHIN.json_schema()},
         "required": [word],
         "additionalProperties": False,
     }

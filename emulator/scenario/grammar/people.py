@@ -11,6 +11,7 @@ from emulator.clients.sources.formats import CROWD_LOOP_SECS
 from emulator.clients.sources.registry import VIDEO_SOURCES
 from emulator.scenario.cast import (
     MODERATOR,
+    RESERVED,
     Behaviour,
     Cast,
     Kind,
@@ -237,10 +238,9 @@ class Participants:
 
     def read(self, node: Node, issues: Issues) -> Cast:
         found: dict[str, tuple[Word, Participant]] = self._map.read(node, issues)
-        if MODERATOR in found:
-            raise issues.misread(
-                found[MODERATOR][0].mark, f'"{MODERATOR}" stands for the REST API, not for a participant'
-            )
+        for name in RESERVED.intersection(found):
+            what = "stands for the REST API" if name == MODERATOR else "is a word of the grammar"
+            raise issues.misread(found[name][0].mark, f'"{name}" {what}, not a name for a participant')
         cast = Cast({name: _named(read, word) for name, (word, read) in found.items()})
         if len(cast) > MAX_PARTICIPANTS:
             raise issues.misread(node.mark, f"a room takes {MAX_PARTICIPANTS}, these are {len(cast)} participants")

@@ -87,11 +87,17 @@ class Issues:
         return f"{head}\n{number}{shown}\n{' ' * (len(number) - 2)}| {gap}{carets}"
 
 
+def close(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return folded[near[0]] if near else None
+
+
 def hint(word: str, known: Iterable[str]) -> str:
     """`; did you mean "streams"?`, or `; known: ...` when nothing is near."""
     known = list(known)
-    folded = {candidate.casefold(): candidate for candidate in known}
-    near = difflib.get_close_matches(word.casefold(), folded, n=1)
-    if near:
-        return f'; did you mean "{folded[near[0]]}"?'
+    near = close(word, known)
+    if near is not None:
+        return f'; did you mean "{near}"?'
     return f"; known: {', '.join(known)}" if known else ""

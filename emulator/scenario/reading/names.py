@@ -15,6 +15,8 @@ _RULE = "letters, digits, _ and -"
 
 NEW_PARTICIPANT = Text("the name of a participant", _NAME, _RULE, 64)
 PARTICIPANT = Text("the name of a participant", _WHO, f"{_RULE}; crowd[0] for one of a crowd", 68)
+SOMEBODY = Text("a participant", rf"{_WHO}|\$\{{[^{{}}]+\}}", f'{_RULE}; or "${{name.participant_id}}"', 200)
+"""A name of the cast, or a participant id from elsewhere."""
 STREAM_KEY = Text("a stream key", _NAME, _RULE, 64)
 _STREAM = Text("a stream such as alice/self", rf"{_WHO}(/{_NAME})?", _RULE, 133)
 

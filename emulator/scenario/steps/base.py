@@ -6,10 +6,11 @@ its word and the shape of what stands after the word. `steps/__init__.py` import
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from emulator.scenario.cast import Cast
 from emulator.scenario.milestones import Milestone
@@ -24,6 +25,8 @@ class Step(ABC):
     """Something that somebody does."""
 
     mark: Mark
+    real_time: ClassVar[str] = ""
+    """What in it passes in real time, so that it can not be part of a run in travel time."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -34,6 +37,14 @@ class Step(ABC):
 
     def reaches(self, who: str, cast: Cast) -> tuple[Milestone, ...]:
         """What can be waited for, once it is done."""
+        return ()
+
+    def patience(self) -> float | None:
+        """Seconds that it may take; None: as long as any step."""
+        return None
+
+    def saves(self) -> tuple[str, ...]:
+        """What later steps can refer to as `${name}` once it is done."""
         return ()
 
     @abstractmethod
@@ -49,9 +60,15 @@ class StepKind:
     argument: Shape[Any] | None
     build: Callable[..., Step]
 
+    @property
+    def summary(self) -> str:
+        """The first paragraph of the docstring."""
+        return " ".join(inspect.cleandoc(self.build.__doc__ or "").partition("\n\n")[0].split())
+
 
 PARTICIPANT_STEPS: dict[str, StepKind] = {}
 MODERATOR_STEPS: dict[str, StepKind] = {}
+STAGE_STEPS: dict[str, StepKind] = {}
 
 S = TypeVar("S", bound=Callable[..., Step])
 

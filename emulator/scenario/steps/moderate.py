@@ -10,13 +10,13 @@ from emulator.scenario.cast import Cast
 from emulator.scenario.errors import StepFailed
 from emulator.scenario.milestones import LEFT, Milestone
 from emulator.scenario.reading.issues import Issues
-from emulator.scenario.reading.names import PARTICIPANT
+from emulator.scenario.reading.names import SOMEBODY
 from emulator.scenario.reading.nodes import Word, listing
 from emulator.scenario.reading.shapes import ListOf, read_all
 from emulator.scenario.scene import Scene
 from emulator.scenario.steps.base import MODERATOR_STEPS, Step, step
 
-NAMES = ListOf("a list of participants", PARTICIPANT, or_one=True)
+NAMES = ListOf("a list of participants", SOMEBODY, or_one=True)
 
 
 async def _act(scene: Scene, action: str, body: dict[str, object]) -> None:
@@ -35,7 +35,7 @@ class _Moderate(Step):
         return f"{self.action} {listing(name.text for name in self.names)}"
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
-        read_all(partial(cast.find, name, issues) for name in self.names)
+        read_all(partial(cast.find, name, issues) for name in self.names if "${" not in name.text)
 
     async def perform(self, scene: Scene, who: str) -> None:
         await _act(scene, self.action, {"participants": scene.ids(name.text for name in self.names)})
