@@ -68,7 +68,7 @@ class BrowserHost:
             raise
 
     async def _open(self, executable: Path) -> None:
-        runner = web.AppRunner(_app(), access_log=None)
+        runner = web.AppRunner(app_server(), access_log=None)
         await runner.setup()
         self._resources.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -85,7 +85,8 @@ class BrowserHost:
         await self._loop.shutdown_default_executor()
 
 
-def _app() -> web.Application:
+def app_server() -> web.Application:
+    """The app under test and the SDK's bundle, as files."""
     app = web.Application()
     app.router.add_static("/dist", HERE / "dist")
     app.router.add_static("/", HERE / "app")

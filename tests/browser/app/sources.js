@@ -2,6 +2,14 @@
 
 let audioContext;
 
+/** A canvas's track that sends a frame when told to: Chromium's track can be told, Firefox's stream. */
+const captured = (canvas) => {
+  const stream = canvas.captureStream(0);
+  const [track] = stream.getVideoTracks();
+  const told = track.requestFrame ? track : stream;
+  return { track, requestFrame: () => told.requestFrame() };
+};
+
 const VIDEO = {
   /** A textured, moving picture: compresses like a camera, unlike a plain colour. */
   canvas({ width = 640, height = 360, fps = 15, label = "" }) {
@@ -9,7 +17,7 @@ const VIDEO = {
     Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     const texture = noise(width, height);
-    const track = canvas.captureStream(0).getVideoTracks()[0];
+    const { track, requestFrame } = captured(canvas);
     let frame = 0;
     const paint = () => {
       context.putImageData(texture, 0, 0);
@@ -18,7 +26,7 @@ const VIDEO = {
       context.fillStyle = "#fff";
       context.font = `600 ${height / 9}px sans-serif`;
       context.fillText(`${label} ${frame++}`, width / 20, height / 2);
-      track.requestFrame();
+      requestFrame();
     };
     paint();
     // A timer, not an animation frame: it goes on when the tab is hidden.
@@ -31,7 +39,7 @@ const VIDEO = {
     const canvas = document.createElement("canvas");
     Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
-    const track = canvas.captureStream(0).getVideoTracks()[0];
+    const { track, requestFrame } = captured(canvas);
     let frame = 0;
     const paint = () => {
       context.fillStyle = `hsl(${frame * 3}, 70%, 45%)`;
@@ -39,7 +47,7 @@ const VIDEO = {
       context.fillStyle = "#fff";
       context.fillRect((frame * 5) % width, 0, width / 8, height / 3);
       window.RoomsProbe.drawCard(canvas, { participantId, key, frame: frame++ });
-      track.requestFrame();
+      requestFrame();
     };
     paint();
     const timer = setInterval(() => (track.readyState === "live" ? paint() : clearInterval(timer)), 1000 / fps);
