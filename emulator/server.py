@@ -26,10 +26,14 @@ from emulator.admin.impairments import ImpairmentRoutes
 from emulator.admin.media import MediaRoutes
 from emulator.admin.metrics import Metrics
 from emulator.admin.observers import ObserverRoutes
+from emulator.admin.participants import ParticipantRoutes
+from emulator.admin.people import People
 from emulator.admin.problems import ProblemRoutes
 from emulator.admin.routes import Admin
+from emulator.admin.scenarios import ScenarioRoutes
 from emulator.admin.sink import SinkRoutes
 from emulator.admin.sinks import Sinks
+from emulator.admin.stages import Stages
 from emulator.admin.state import StateRoutes
 from emulator.admin.stats import StatsRoutes
 from emulator.admin.timeline import TimelineRoutes
@@ -107,6 +111,8 @@ class Emulator:
         self._events: EventRoutes | None = None
         self._webhooks: Webhooks | None = None
         self._sinks = Sinks()
+        self.stages = Stages(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url)
+        self._people = People(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url)
         self._sweeper: asyncio.TimerHandle | None = None
         self._directory: DataDir | None = None
         self._store: Store | None = None
@@ -182,6 +188,8 @@ class Emulator:
         account = self.accounts.forget(key)
         if account is None:
             return
+        self.stages.forget(account)
+        self._people.forget(account)
         self.faults.forget(account.id)
         if self._impairments is not None:
             self._impairments.forget(account.id)
@@ -335,6 +343,8 @@ class Emulator:
                         lambda account: self.faults.forget(account.id),
                         lambda account: impairments.forget(account.id),
                         lambda account: conferences.captures.forget(account.id),
+                        self.stages.forget,
+                        self._people.forget,
                     ],
                 ),
                 ClockRoutes(access),
@@ -357,6 +367,8 @@ class Emulator:
                 ProblemRoutes(access, self.lobby.problems),
                 WebhookRoutes(access, webhooks),
                 WireRoutes(access, self.wire),
+                ScenarioRoutes(access, self.stages),
+                ParticipantRoutes(access, self._people),
                 TimelineRoutes(access, self.wire, self.lobby.problems),
                 SinkRoutes(self._sinks, self.webhook_signer.verifier),
             ],
@@ -405,6 +417,8 @@ class Emulator:
     async def stop(self) -> None:
         """Everybody is told with 1001, media closes, ports are free. Safe to call twice."""
         self._ready = False
+        await self.stages.close()
+        await self._people.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

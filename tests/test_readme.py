@@ -97,6 +97,15 @@ async def test_snippet_webhooks(emulator: Emulator) -> None:
     assert '"delivered"' in output
 
 
+async def test_snippet_people_over_http(emulator: Emulator) -> None:
+    code = BY_NAME["people-over-http"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
+    code = code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert '"state": "running"' in output
+    assert '"status": "connected"' in output
+    assert "errors" not in output
+
+
 async def test_snippet_timeline(emulator: Emulator, tmp_path: Path) -> None:
     code = BY_NAME["timeline"].code.replace("http://127.0.0.1:8900/_emulator", emulator.admin_url)
     await run(["bash", "-euc", code], environment(emulator), cwd=tmp_path)

@@ -46,7 +46,7 @@ async def read_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Bod
 
 async def read_optional_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Body | None:
     """As `read_body`, or None for an empty body."""
-    raw = await _read_raw(request, limit)
+    raw = await read_raw(request, limit)
     if not raw:
         return None
     try:
@@ -61,7 +61,8 @@ async def read_optional_body(request: web.Request, *, limit: int = MAX_BODY_BYTE
     return body
 
 
-async def _read_raw(request: web.Request, limit: int) -> bytes:
+async def read_raw(request: web.Request, limit: int) -> bytes:
+    """The body as it came; empty if there is none. Raises BodyTooLarge (413), UnreadableBody (400)."""
     if not request.body_exists:
         return b""
     if request.content_length is not None and request.content_length > limit:

@@ -64,7 +64,12 @@ class Recorded:
         self._scene: Scene | None = None
         self._filming: asyncio.Task[None] | None = None
         self._began = 0.0
+        self._abandoned = False
         self.document: Json = {}
+
+    def abandon(self) -> None:
+        """The account is gone: nobody will want the document, and nothing is asked for it any more."""
+        self._abandoned = True
 
     async def run(self, *, rest_url: str, ws_url: str, api_key: str, **options: Any) -> Report:
         """`run_scenario_on` with these options, and the document. Raises what that raises."""
@@ -98,7 +103,7 @@ class Recorded:
                 )
             finally:  # also of a run that is cut short
                 await self._cut()
-                if self._scene is not None:
+                if self._scene is not None and not self._abandoned:
                     self.document = self._told(report, await logs.timeline())
         return report
 

@@ -20,7 +20,15 @@ class Troubles:
         self._active: dict[tuple[str, str], Span] = {}
 
     def mishap(self, t: float, entry: Mishap) -> None:
-        row = self._row(dict(entry.about))
+        row, key = self._row(dict(entry.about)), ("impairments", entry.rule_id)
+        if entry.phase == "began":
+            label = f"{entry.what} {entry.about.get('direction', '')}".strip()
+            self._active[key] = span = Span("trouble", t, None, label, "bad", {"rule": entry.rule_id})
+            row.spans.append(span)
+            return
+        if entry.phase == "ended":
+            self._over(key, t)
+            return
         label = f"{entry.surface} fault: {entry.what}"
         row.points.append(Point("trouble", t, label, "bad", {"rule": entry.rule_id, **entry.about}, entry.number))
 
@@ -47,6 +55,10 @@ class Troubles:
         about = told.get("match") if what == "faults" else told
         row = self._row(about if isinstance(about, dict) else {})
         label = f"{told.get('surface', '')} fault: {kind}".strip() if what == "faults" else _impairment(told, kind)
+        begun = self._active.get((what, rule_id)) if what == "impairments" else None
+        if begun is not None:  # it was told when it began; the call says what exactly
+            begun.label, begun.detail["asked"] = label, json.dumps(told)
+            return
         lasting = told.get("for_secs")
         end = t + lasting if isinstance(lasting, int | float) else None
         span = Span("trouble", t, end, label, "bad", {"rule": rule_id, "asked": json.dumps(told)})
