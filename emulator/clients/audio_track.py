@@ -67,8 +67,11 @@ class AudioTrack:
         self._schedule = TickSchedule(0.0)
         self._encode: Callable[[int], EncodedBlock] | None = None
 
-    async def start(self) -> None:
-        """Begin as soon as the content is encoded; a second call does nothing."""
+    async def start(self, origin: float | None = None) -> None:
+        """Begin as soon as the content is encoded; a second call does nothing.
+
+        With an `origin`, the loop's time of block 0, it begins in the middle of the content.
+        """
         if self._running or self._stopped:
             return
         self._running = True
@@ -80,8 +83,12 @@ class AudioTrack:
             blocks = await self._workers.run(functools.partial(_encoded_loop, self.source))
             self._encode = _Loop(blocks)
         if self._running:
-            self._started_at = self._beat.add(self._tick)
-            self._schedule = TickSchedule(self._started_at)
+            first_at = self._beat.add(self._tick)
+            if origin is not None:
+                self._number = int((first_at - origin) / PERIOD)
+                first_at = origin + self._number * PERIOD
+            self._started_at = first_at - self._number * PERIOD
+            self._schedule = TickSchedule(first_at)
 
     def stop(self) -> None:
         """Nothing reaches the sinks after this call. A stopped track is not started again."""

@@ -15,7 +15,7 @@ from typing import Any
 from emulator.clients.audio_track import AudioTrack, TimedBlock
 from emulator.clients.errors import ClientStateError
 from emulator.clients.peer import PublisherConnection
-from emulator.clients.sources.base import AudioSource, VideoCodec, VideoFormat, VideoSource
+from emulator.clients.sources.base import AudioSource, StreamTimed, VideoCodec, VideoFormat, VideoSource
 from emulator.clients.sources.black import BlackSource
 from emulator.clients.sources.formats import layer_formats
 from emulator.clients.sources.silence import SilenceSource
@@ -132,7 +132,7 @@ class PublishedStream:
             self.audio_track.stop()
         track = self.audio_track = AudioTrack(source, workers=self._workers)
         track.sinks.append(self._send_audio)
-        await track.start()
+        await track.start(self._origin if isinstance(source, StreamTimed) else None)
 
     async def _play_video(self, connection: PublisherConnection) -> None:
         if not self._layers:
@@ -152,8 +152,13 @@ class PublishedStream:
             track = VideoTrack(source, workers=self._workers, sink=partial(layer.send, self._origin))
             layer.sender.on_keyframe_request = track.request_keyframe
             self.video_tracks += (track,)
+        number, at = 0, now
+        if isinstance(sources[0], StreamTimed):
+            fps = sources[0].format.fps
+            number = int((now - self._origin) * fps)
+            at = self._origin + number / fps
         for track in self.video_tracks:
-            track.start(now)  # pictures of all layers have the same times
+            track.start(at, number)  # pictures of all layers have the same times
 
     def _send_audio(self, block: TimedBlock) -> None:
         sender = None if self.connection is None else self.connection.audio

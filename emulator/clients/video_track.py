@@ -62,13 +62,19 @@ class VideoTrack:
         loops = isinstance(source, LoopingVideoSource) and source.loop > 0
         self._beat = beat_of(self._loop, STEP_SECS) if loops else None
 
-    def start(self, at: float | None = None) -> None:
-        """Begin now; a second call does nothing. `at`: the loop's time of the first picture, if not the present one."""
+    def start(self, at: float | None = None, number: int = 0) -> None:
+        """Begin now; a second call does nothing. `at`: the loop's time of the first picture, if not the present one.
+
+        `number`: which picture that is.
+        """
         if self._running:
             return
         self._running = True
-        self._started_at = self._loop.time() if at is None else at
-        self._schedule = TickSchedule(self._started_at, period=1 / self.source.format.fps, catch_up=1)
+        first_at = self._loop.time() if at is None else at
+        period = 1 / self.source.format.fps
+        self._number = number
+        self._started_at = first_at - number * period
+        self._schedule = TickSchedule(first_at, period=period, catch_up=1)
         self._tick()
         if self._beat is not None:
             self._beat.add(self._step)

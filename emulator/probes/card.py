@@ -12,6 +12,7 @@ from emulator.probes.card_format import (
     BLACK,
     CELLS,
     COLUMNS,
+    FLASH_UNITS,
     FRAME_NUMBERS,
     GRID_LEFT,
     GRID_TOP,
@@ -64,13 +65,19 @@ class TestCard:
             _put(self._luma, row, column, patches[card_art.FAINT_INK])
         self._shown_head = 0
 
-    def draw(self, frame_number: int) -> YuvFrame:
-        """The card of this frame, a copy of its own. Numbers count modulo 2**24 and may come in any order."""
+    def draw(self, frame_number: int, *, flash: bool = False) -> YuvFrame:
+        """The card of this frame, a copy of its own. Numbers count modulo 2**24 and may come in any order.
+
+        With a `flash` there is a white bar at its top (`card_format.FLASH_UNITS`), which `flashes` reads.
+        """
         frame_number %= FRAME_NUMBERS
         self._draw_cells(int.from_bytes(encode_card(self.participant_id, self.key, frame_number)))
         self._draw_digits(f"{frame_number:{card_art.DIGITS}d}")
         self._draw_dots(frame_number % card_art.DOTS)
-        return YuvFrame(self._canvas.copy(), self.width, self.height)
+        drawn = YuvFrame(self._canvas.copy(), self.width, self.height)
+        if flash:
+            drawn.y[: round(FLASH_UNITS * self.height / UNITS_HIGH)] = WHITE
+        return drawn
 
     def _draw_cells(self, bits: int) -> None:
         changed = bits ^ self._shown_bits

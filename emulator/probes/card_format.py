@@ -34,6 +34,11 @@ FRAME_NUMBERS = 1 << 24
 UNITS_WIDE, UNITS_HIGH = 40.0, 22.5
 GRID_LEFT, GRID_TOP = 4, 15
 
+FLASH_UNITS = 1.5
+"""How high the bar at the top is that a card may flash with: above its dots and letters. Else it is the background."""
+FLASH_LUMA = 160
+"""The bar is white (235) above this, else the background (82)."""
+
 WHITE, BLACK = 235, 16
 """Luma of the cells, the limits of video range (ITU-R BT.601)."""
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from emulator.probes.card_format import (
     COLUMNS,
+    FLASH_LUMA,
+    FLASH_UNITS,
     GRID_LEFT,
     GRID_TOP,
     KNOWN_KEYS,
@@ -69,6 +71,15 @@ def read_card(
         return None
     participant, hashed, frame_number = decoded
     return CardReading(str(participant), resolve_key(hashed, keys), frame_number)
+
+
+def flashes(luma: NDArray[np.uint8], crop: Crop | None = None) -> bool:
+    """Whether a card shows its flash; `luma` and `crop` as for `read_card`. Of what is no card it says nothing."""
+    left, top, wide, high = crop or (0, 0, luma.shape[1], luma.shape[0])
+    unit_x, unit_y = wide / UNITS_WIDE, high / UNITS_HIGH
+    ys = slice(floor(top + 0.25 * FLASH_UNITS * unit_y), floor(top + 0.75 * FLASH_UNITS * unit_y) + 1)
+    xs = slice(floor(left + 0.25 * UNITS_WIDE * unit_x), floor(left + 0.75 * UNITS_WIDE * unit_x))
+    return float(luma[ys, xs].mean()) > FLASH_LUMA
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,8 @@
  *   RoomsProbe.drawCard(canvas, {participantId, key, frame})
  *   RoomsProbe.readCard(videoOrCanvas, {keys, crop})   -> {participantId, key, frame} | null
  *   RoomsProbe.watchCard(video, {ms, keys, crop})      -> Promise<{participantId, key, first, last, readings, frames, all}>
+ *   RoomsProbe.flashes(videoOrCanvas)                  -> boolean
+ *   RoomsProbe.watchSync(video, {ms})                  -> Promise<{flashes, beeps, offsets, offset}>
  *   RoomsProbe.tonesIn(mediaStream, {ms, candidates})  -> Promise<{index: dBFS}>
  *   RoomsProbe.listen(mediaStream, {candidates})       -> {ready, heard(), close()}
  *   RoomsProbe.readLuma(luma, width, height, {keys, crop}), RoomsProbe.detectTones(samples, rate, candidates)
@@ -26,6 +28,8 @@
   const TAPS = [5 / 16, 7 / 16, 9 / 16, 11 / 16];
   const MIN_CONTRAST = 48;
   const MIN_MARGIN = 0.15;
+  const FLASH_UNITS = 1.5;
+  const FLASH_LUMA = 160;
   const KNOWN_KEYS = ['self', 'presentation'];
   const CANVAS_WIDTH = 640; // wider pictures are scaled down to this before their pixels are read
 
@@ -201,6 +205,22 @@
     };
     const white = whiteCells(cellSums(at, [0, 0, drawnWide, drawnHigh]));
     return white && decodeCard(white, keys);
+  }
+
+  let flashScratch = null;
+
+  /** Whether the card in a video element or canvas shows its flash. Of what is no card it says nothing. */
+  function flashes(source) {
+    const width = source.videoWidth ?? source.width;
+    const height = source.videoHeight ?? source.height;
+    if (!width || !height) return false;
+    const bar = (FLASH_UNITS * height) / UNITS_HIGH;
+    flashScratch ??= new OffscreenCanvas(16, 1).getContext('2d', { willReadFrequently: true });
+    flashScratch.drawImage(source, width / 4, bar / 4, width / 2, bar / 2, 0, 0, 16, 1);
+    const { data } = flashScratch.getImageData(0, 0, 16, 1);
+    let sum = 0;
+    for (let i = 0; i < data.length; i += 4) sum += 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
+    return sum / 16 > FLASH_LUMA;
   }
 
   /**
@@ -479,6 +499,12 @@
         }
         return { ...lastHeard };
       },
+      /** The last 341 ms of sound; `until` is their end in the context's seconds, `now` in performance.now() ms. */
+      latest() {
+        if (failure) throw failure;
+        analyser.getFloatTimeDomainData(buffer);
+        return { samples: buffer, rate: context.sampleRate, until: context.currentTime, now: performance.now() };
+      },
       close() {
         closed = true;
         element.pause();
@@ -488,6 +514,60 @@
         mute.disconnect();
       },
     };
+  }
+
+  const ONSET_LEVEL = 0.02; // of full scale; a beep has 0.1
+  const ONSET_QUIET = 0.25; // seconds without sound before a beep
+
+  /**
+   * How well sound and picture fit together: a stream's `beep` and its card's `flash`, watched for `ms` milliseconds.
+   *
+   * flashes, beeps: when each began, in performance.now() milliseconds; offsets: for each flash how much later its beep
+   * was heard (negative: earlier), if one was within half a second; offset: the median of those, null without any.
+   */
+  async function watchSync(video, { ms = 4000 } = {}) {
+    const stream = video.srcObject;
+    const sound = listen(new MediaStream(stream.getAudioTracks()));
+    await sound.ready;
+    const seen = [];
+    const heard = [];
+    let wasBright = true; // a flash under way at first has begun before
+    let pending;
+    const look = (now, metadata) => {
+      const bright = flashes(video);
+      if (bright && !wasBright) seen.push(metadata.expectedDisplayTime ?? now);
+      wasBright = bright;
+      pending = video.requestVideoFrameCallback(look);
+    };
+    pending = video.requestVideoFrameCallback(look);
+    let quietSince = null; // in the audio context's seconds
+    let heardUntil = null;
+    const end = performance.now() + ms;
+    try {
+      while (performance.now() < end) {
+        const { samples, rate, until, now } = sound.latest();
+        const length = heardUntil === null ? samples.length : Math.min(samples.length, Math.round((until - heardUntil) * rate));
+        quietSince ??= until;
+        for (let i = samples.length - length; i < samples.length; i++) {
+          if (Math.abs(samples[i]) < ONSET_LEVEL) continue;
+          const at = until - (samples.length - i) / rate;
+          if (at - quietSince > ONSET_QUIET) heard.push(now - (until - at) * 1000);
+          quietSince = at;
+        }
+        heardUntil = until;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    } finally {
+      video.cancelVideoFrameCallback(pending);
+      sound.close();
+    }
+    const offsets = [];
+    for (const flash of seen) {
+      const nearest = heard.reduce((best, beep) => (Math.abs(beep - flash) < Math.abs(best - flash) ? beep : best), Infinity);
+      if (Math.abs(nearest - flash) < 500) offsets.push(nearest - flash);
+    }
+    const sorted = [...offsets].sort((a, b) => a - b);
+    return { flashes: seen, beeps: heard, offsets, offset: sorted.length ? sorted[sorted.length >> 1] : null };
   }
 
   /** Who is heard in a stream during `ms` milliseconds: {index: dBFS}, the highest level of each. */
@@ -509,7 +589,7 @@
     }
   }
 
-  const RoomsProbe = { drawCard, readCard, watchCard, readLuma, tonesIn, listen, detectTones, chord };
+  const RoomsProbe = { drawCard, readCard, watchCard, flashes, watchSync, readLuma, tonesIn, listen, detectTones, chord };
   if (typeof module === 'object' && module.exports) module.exports = RoomsProbe;
   else root.RoomsProbe = RoomsProbe;
 })(typeof self === 'undefined' ? this : self);

@@ -1,5 +1,5 @@
 """What synthetic participants show and say; importing this package fills the registry in `registry`."""
 
-from emulator.clients.sources import test_card, tone, speech, silence, screen, noise, file, freeze, black  # isort: skip
+from emulator.clients.sources import test_card, tone, speech, silence, screen, noise, file, freeze, flash, black, beep  # isort: skip
 
-__all__ = ["black", "file", "freeze", "noise", "screen", "silence", "speech", "test_card", "tone"]
+__all__ = ["beep", "black", "file", "flash", "freeze", "noise", "screen", "silence", "speech", "test_card", "tone"]

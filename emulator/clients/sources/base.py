@@ -82,6 +82,17 @@ class LoopingVideoSource(VideoSource, Protocol):
 
 
 @runtime_checkable
+class StreamTimed(Protocol):
+    """Content that goes by the time of its stream, so that sound and picture belong together.
+
+    Picture n is that of n / fps seconds after the stream began, block n that of n times 20 ms after.
+    """
+
+    @property
+    def stream_timed(self) -> Literal[True]: ...
+
+
+@runtime_checkable
 class AudioSource(Protocol):
     """Sound in blocks of 20 ms: 960 samples, 48 kHz, one channel. One that repeats is hashable."""
 

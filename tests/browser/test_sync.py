@@ -1,0 +1,62 @@
+"""Sound and picture at the receiver: a card that flashes, a beep at the same moment, watched in Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from emulator.clients.room_client import RoomClient
+from emulator.clients.sources.base import FRAMES_PER_SECOND, Samples
+from emulator.clients.sources.beep import BeepSource
+from emulator.server import Emulator
+from tests.browser.conftest import SdkPageFactory
+from tests.browser.joined_room import JoinableRoom
+from tests.browser.sdk_page import SdkPage
+
+pytestmark = pytest.mark.browser
+
+BOUND_MS = 80
+LATE_BLOCKS = 15
+"""300 ms: what the probe has to notice."""
+
+
+@dataclass(frozen=True)
+class LateBeep:
+    """A publisher whose sound is out of step with its picture, to show that this is seen."""
+
+    beep: BeepSource
+    stream_timed = True
+    loop = FRAMES_PER_SECOND
+
+    def block(self, number: int) -> Samples:
+        return self.beep.block((number - LATE_BLOCKS) % FRAMES_PER_SECOND)
+
+
+async def watch(page: SdkPage, video: str, seconds: float) -> dict[str, Any]:
+    """What `RoomsProbe.watchSync` finds. Offsets are in milliseconds, above 0 if the beep is late."""
+    code = "([selector, ms]) => RoomsProbe.watchSync(document.querySelector(selector), { ms })"
+    found: dict[str, Any] = await page.evaluate(code, [video, round(seconds * 1000)], seconds + 15)
+    return found
+
+
+async def test_a_flash_is_seen_when_its_beep_is_heard(emulator: Emulator, sdk_page: SdkPageFactory) -> None:
+    room = await JoinableRoom.create(emulator.rest_url, emulator.api_key)
+    page = await sdk_page(emulator.admin_url, name="viewer")
+    await page.join(room.id, await room.token(), "Viewer")
+    where = {"ws_url": emulator.ws_url, "room_id": room.id, "token": await room.token()}
+    async with RoomClient(name="alice", **where) as alice:
+        flash = {"source": "flash", "fps": 30}
+        await alice.publish("self", video=flash, audio="beep")
+        await alice.publish("presentation", video=flash, audio=LateBeep(BeepSource(40)))
+        videos = []
+        for key in ("self", "presentation"):
+            await page.wait_event("stream_published", alice.participant_id, key)
+            videos.append(await page.subscribe(alice.participant_id, key))
+        await asyncio.gather(*(page.wait_card(video) for video in videos))
+        good, late = await asyncio.gather(*(watch(page, video, 5) for video in videos))
+    assert len(good["offsets"]) >= 2, good
+    assert abs(good["offset"]) <= BOUND_MS, good
+    assert late["offset"] - good["offset"] == pytest.approx(LATE_BLOCKS * 20, abs=BOUND_MS), (good, late)
