@@ -32,7 +32,9 @@ class BrowserHost:
     browser: Browser
     app_url: str
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        """`arguments` are the browser's, besides those that all have."""
+        self._arguments = [*ARGUMENTS, *arguments]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="browser-host", daemon=True)
         self._resources = AsyncExitStack()
@@ -76,7 +78,7 @@ class BrowserHost:
         self.app_url = f"http://127.0.0.1:{runner.addresses[0][1]}/index.html"
         playwright = await async_playwright().start()
         self._resources.push_async_callback(playwright.stop)
-        self.browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        self.browser = await playwright.chromium.launch(executable_path=executable, args=self._arguments)
         self._resources.push_async_callback(self.browser.close)
 
     async def _close(self) -> None:
