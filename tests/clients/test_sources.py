@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from emulator.clients.audio_track import AudioTrack, TimedBlock, level_of
 from emulator.clients.errors import SourceError
 from emulator.clients.mix_input import MixInput
-from emulator.clients.sources.base import AudioSource, Identity, Samples, VideoCodec, VideoFormat
+from emulator.clients.sources.base import AudioSource, Identity, Samples, StreamTimed, VideoCodec, VideoFormat
 from emulator.clients.sources.black import BlackSource
 from emulator.clients.sources.registry import audio_source, video_source
 from emulator.clients.sources.silence import SilenceSource
@@ -30,7 +30,7 @@ from emulator.clients.video_track import TimedFrame, VideoTrack
 from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusDecoder
 from emulator.probes import tones
-from emulator.probes.card_reader import CardReading, read_card
+from emulator.probes.card_reader import CardReading, flashes, read_card
 from emulator.probes.tones import tones_in
 
 ALICE = Identity("3f1c7a52-5d0e-4b0e-9a53-0d6f6a1b2c11", "Alice", "self", 3)
@@ -336,3 +336,27 @@ def test_a_source_of_ones_own_needs_only_the_methods() -> None:
             return np.full(960, 1000, np.int16)
 
     assert isinstance(Buzz(), AudioSource)
+
+
+def test_a_flash_and_a_beep_belong_to_the_same_tenth_of_each_second() -> None:
+    """Of a stream's time: picture n is that of n / fps seconds, block n that of n times 20 ms."""
+    identity = Identity("0ccc7b54-4df3-4bca-a65a-3da1ecc777f0", "Alice", "self", 3)
+    picture = video_source({"source": "flash", "fps": 20}, identity)
+    sound = audio_source("beep", identity)
+    assert isinstance(picture, StreamTimed)
+    assert isinstance(sound, StreamTimed)
+    assert picture is not None
+    assert sound is not None
+    paint = picture.painter()
+    bright, read = set(), set()
+    for number in range(40):
+        luma = paint(number).to_ndarray()[: picture.format.height]
+        card = read_card(luma)
+        if flashes(luma):
+            bright.add(number / 20)
+        if card is not None:
+            read.add(card.frame_number)
+    assert bright == {0.0, 0.05, 1.0, 1.05}
+    assert read == set(range(40)), "the flash leaves the card readable"
+    loud = {number for number in range(50) if np.abs(sound.block(number)).max() > 1000}
+    assert loud == set(range(5))
