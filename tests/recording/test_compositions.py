@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 
 from emulator.clients.room_client import RoomClient
 from emulator.probes.card_reader import read_card
+from emulator.server import Config, Emulator
 from tests.recording.house import KEY, PATIENCE_SECS, House
 from tests.recording.kit import duration_of, opened, tones
 
@@ -258,3 +260,44 @@ async def test_recordings_in_the_making_are_shown(house: House) -> None:
     }
     assert told["problems"] == []
     await alice.leave()
+
+
+async def test_composition_is_told_to_its_own_webhook_when_the_film_is_there(house: House, cutter: Cutter) -> None:
+    """R-114: with what the file is."""
+    sink = f"{house.emulator.admin_url}/sink/films"
+    composition = await cutter.ask(await short(house), webhook_event_url=sink)
+    done = await cutter.until(composition, "completed")
+    async with house.http.get(sink, params={"wait": PATIENCE_SECS}) as answer:
+        (received,) = (await answer.json())["data"]
+    assert received["signature"] == {"valid": True}
+    told = received["json"]["data"]
+    assert told["event_type"] == "video.room.composition.completed"
+    payload = told["payload"]
+    assert (payload["composition_id"], payload["size_mb"]) == (composition, done.size_mb)
+    async with house.http.get(payload["download_url"]) as answer:
+        assert answer.headers["Content-Type"] == "video/mp4"
+        assert len(await answer.read()) == done.size_mb * 1e6
+
+
+async def test_composition_under_way_is_made_after_a_restart(tmp_path: Path) -> None:
+    config = Config(port=0, data_dir=tmp_path / "data")
+    async with Emulator(config) as emulator, aiohttp.ClientSession() as http:
+        house = House(emulator, http)
+        cutter = Cutter(house)
+        session = await short(house)
+        await house.recordings(2)
+        await cutter.call("PUT", mode="manual")
+        enqueued, processing = await cutter.ask(session), await cutter.ask(session)
+        await cutter.call("POST", f"/{processing}/steps")
+        await cutter.until(processing, "processing")
+        await house.api.close()
+    async with Emulator(config) as emulator, aiohttp.ClientSession() as http:
+        house = House(emulator, http)
+        cutter = Cutter(house)
+        for composition in (enqueued, processing):
+            done = await cutter.until(composition, "completed")
+            async with http.get(done.download_url) as answer:
+                assert answer.status == 200
+        films = {path.stem.rpartition("_")[2] for path in (tmp_path / "data").rglob("*.mp4")}
+        assert films == {enqueued, processing}
+        await house.api.close()
