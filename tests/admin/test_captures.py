@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from emulator.clients import RoomClient
 from emulator.conference.captures import MAX_CAPTURES
-from emulator.server import Emulator
 from tests.admin.caller import Caller
+from tests.admin.conftest import MakeClient
 from tests.media.test_pcap import fields, tshark
-
-MakeClient = Callable[[str], Awaitable[RoomClient]]
-
-
-@pytest.fixture
-async def join(admin: Caller, emulator: Emulator) -> AsyncIterator[MakeClient]:
-    room = await admin.room()
-    async with AsyncExitStack() as stack:
-
-        async def client(name: str) -> RoomClient:
-            token = (await admin.tokens(room["id"]))["token"]
-            where: dict[str, Any] = {"ws_url": emulator.ws_url, "room_id": room["id"], "token": token}
-            return await stack.enter_async_context(RoomClient(name=name, rng=Random(name), **where))
-
-        yield client
 
 
 async def fetched(admin: Caller, capture: Any, folder: Path) -> Path:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from random import Random
 from typing import Any
 
 import pytest
@@ -15,26 +12,9 @@ from emulator.clients import RoomClient
 from emulator.media.impairments import MAX_IMPAIRMENTS
 from emulator.server import Emulator
 from tests.admin.caller import Caller
+from tests.admin.conftest import MakeClient
 
 LOSS = {"participant_id": "ada", "kind": "loss", "parameters": {"p": 0.05}}
-MakeClient = Callable[[str], Awaitable[RoomClient]]
-
-
-@pytest.fixture
-async def make(admin: Caller, emulator: Emulator) -> AsyncIterator[MakeClient]:
-    """A client for the one room of the test, not connected yet."""
-    room = await admin.room()
-    async with AsyncExitStack() as stack:
-        made: list[RoomClient] = []
-
-        async def client(name: str) -> RoomClient:
-            token = (await admin.tokens(room["id"]))["token"]
-            where: dict[str, Any] = {"ws_url": emulator.ws_url, "room_id": room["id"], "token": token}
-            made.append(RoomClient(name=name, tone=len(made), rng=Random(name), **where))
-            stack.push_async_callback(made[-1].leave)
-            return made[-1]
-
-        yield client
 
 
 async def impair(admin: Caller, client: RoomClient, kind: str, direction: str, **more: Any) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from random import Random
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
@@ -20,35 +18,13 @@ from emulator.probes.card_reader import read_card
 from emulator.probes.tones import tones_in
 from emulator.server import Emulator
 from tests.admin.caller import Caller, Reply
+from tests.admin.conftest import MakeClient
 from tests.webhooks.receiver import Receiver
 
-MakeClient = Callable[..., Awaitable[RoomClient]]
-
-
-class Room:
-    def __init__(self, data: Any) -> None:
-        self.id: str = data["id"]
-
 
 @pytest.fixture
-async def room(admin: Caller, receiver: Receiver) -> Room:
-    return Room(await admin.room(webhook_event_url=receiver.url))
-
-
-@pytest.fixture
-async def join(admin: Caller, emulator: Emulator, room: Room) -> AsyncIterator[MakeClient]:
-    async with AsyncExitStack() as stack:
-        count = 0
-
-        async def client(name: str) -> RoomClient:
-            nonlocal count
-            token = (await admin.tokens(room.id))["token"]
-            where: dict[str, Any] = {"ws_url": emulator.ws_url, "room_id": room.id, "token": token}
-            made = await stack.enter_async_context(RoomClient(name=name, tone=count, rng=Random(name), **where))
-            count += 1
-            return made
-
-        yield client
+async def room(admin: Caller, receiver: Receiver) -> Any:
+    return await admin.room(webhook_event_url=receiver.url)
 
 
 class Observer:
@@ -120,16 +96,16 @@ MakeObserver = Callable[[], Observer]
 
 
 async def test_a_stream_is_seen_and_heard_and_the_mix_is_everybody(
-    room: Room, join: MakeClient, observer: MakeObserver
+    room: Any, join: MakeClient, observer: MakeObserver
 ) -> None:
     ada, ben = await join("Ada"), await join("Ben")
     await asyncio.gather(ada.publish(), ben.publish())
     await ben.subscribe(ada)
     await ben.sees(ada)
     of_ada, of_all, both = observer(), observer(), observer()
-    await of_ada.watch("audio", "video", room_id=room.id, participant_id=ada.participant_id)
-    await of_all.watch("audio", room_id=room.id)
-    await both.watch("video", "audio", room_id=room.id, participant_id=ben.participant_id, key="self", audio="mix")
+    await of_ada.watch("audio", "video", room_id=room["id"], participant_id=ada.participant_id)
+    await of_all.watch("audio", room_id=room["id"])
+    await both.watch("video", "audio", room_id=room["id"], participant_id=ben.participant_id, key="self", audio="mix")
     await asyncio.gather(
         of_ada.sees(ada),
         of_ada.hears(ada.tone),
@@ -140,7 +116,7 @@ async def test_a_stream_is_seen_and_heard_and_the_mix_is_everybody(
 
 
 async def test_nobody_knows(
-    admin: Caller, emulator: Emulator, room: Room, join: MakeClient, observer: MakeObserver, receiver: Receiver
+    admin: Caller, emulator: Emulator, room: Any, join: MakeClient, observer: MakeObserver, receiver: Receiver
 ) -> None:
     ada, ben = await join("Ada"), await join("Ben")
     await ada.publish()
@@ -167,7 +143,7 @@ async def test_nobody_knows(
 
     before = await known()
     made = observer()
-    data = await made.watch("audio", "video", room_id=room.id, participant_id=ada.participant_id)
+    data = await made.watch("audio", "video", room_id=room["id"], participant_id=ada.participant_id)
     await asyncio.gather(made.sees(ada), made.hears(ada.tone))
     (listed,) = (await admin.get("observers")).data
     assert listed["state"] == "connected"
@@ -181,13 +157,13 @@ async def test_nobody_knows(
 
 
 async def test_it_ends_with_its_stream_and_the_mix_with_the_session(
-    admin: Caller, room: Room, join: MakeClient, observer: MakeObserver
+    admin: Caller, room: Any, join: MakeClient, observer: MakeObserver
 ) -> None:
     ada = await join("Ada")
     await ada.publish()
     of_stream, of_mix = observer(), observer()
-    await of_stream.watch("video", room_id=room.id, participant_id=ada.participant_id)
-    await of_mix.watch("audio", room_id=room.id)
+    await of_stream.watch("video", room_id=room["id"], participant_id=ada.participant_id)
+    await of_mix.watch("audio", room_id=room["id"])
     await asyncio.gather(of_stream.sees(ada), of_mix.hears(ada.tone))
     await ada.unpublish()
     async with asyncio.timeout(20):
@@ -202,12 +178,12 @@ async def test_it_ends_with_its_stream_and_the_mix_with_the_session(
 
 
 async def test_a_moderators_mute_holds_for_observers_as_well(
-    admin: Caller, room: Room, join: MakeClient, observer: MakeObserver
+    admin: Caller, room: Any, join: MakeClient, observer: MakeObserver
 ) -> None:
     ada, ben = await join("Ada"), await join("Ben")
     await asyncio.gather(ada.publish(), ben.publish())
     made = observer()
-    await made.watch("audio", room_id=room.id)
+    await made.watch("audio", room_id=room["id"])
     await made.hears(ada.tone, ben.tone)
     session = (await admin.get("/v2/room_sessions")).data[0]
     await admin.post(f"/v2/room_sessions/{session['id']}/actions/mute", {"participants": [ada.participant_id]})
@@ -215,26 +191,28 @@ async def test_a_moderators_mute_holds_for_observers_as_well(
 
 
 async def test_what_cannot_be_observed_is_refused_with_the_reason(
-    admin: Caller, room: Room, join: MakeClient, observer: MakeObserver
+    admin: Caller, room: Any, join: MakeClient, observer: MakeObserver
 ) -> None:
-    assert "no active session" in (await observer().ask("audio", room_id=room.id)).refused(404)
+    assert "no active session" in (await observer().ask("audio", room_id=room["id"])).refused(404)
     ada = await join("Ada")
-    who = {"room_id": room.id, "participant_id": ada.participant_id}
+    who = {"room_id": room["id"], "participant_id": ada.participant_id}
     assert "they publish: nothing" in (await observer().ask("video", **who)).refused(404)
     await (await ada.publish()).wait_connected()
     assert "they publish: self" in (await observer().ask("video", **who, key="screen")).refused(404)
     assert "no room" in (await observer().ask("video", room_id="x")).refused(404)
-    assert "no participant" in (await observer().ask("video", room_id=room.id, participant_id="x")).refused(404)
-    body = {"room_id": room.id, "offer": "x"}
+    assert "no participant" in (await observer().ask("video", room_id=room["id"], participant_id="x")).refused(404)
+    body = {"room_id": room["id"], "offer": "x"}
     assert "no room" in (await admin.with_key("KEY_other").post("observers", body)).refused(404)
     post = admin.post
     (await post("observers", {**who, "offer": "nonsense"})).refused(422, pointer="/offer")
-    (await post("observers", {"room_id": room.id})).refused(422, pointer="/offer")
+    (await post("observers", {"room_id": room["id"]})).refused(422, pointer="/offer")
     (await post("observers", {"offer": "x"})).refused(422, pointer="/room_id")
-    (await post("observers", {"room_id": room.id, "offer": "x", "key": "self"})).refused(422, pointer="/participant_id")
-    (await post("observers", {"room_id": room.id, "offer": "x", "audio": "stream"})).refused(422, pointer="/audio")
-    (await post("observers", {"room_id": room.id, "offer": "x", "vidoe": 1})).refused(422, pointer="/vidoe")
-    (await observer().ask("video", room_id=room.id)).refused(422, pointer="/offer")  # the mix has no picture
+    (await post("observers", {"room_id": room["id"], "offer": "x", "key": "self"})).refused(
+        422, pointer="/participant_id"
+    )
+    (await post("observers", {"room_id": room["id"], "offer": "x", "audio": "stream"})).refused(422, pointer="/audio")
+    (await post("observers", {"room_id": room["id"], "offer": "x", "vidoe": 1})).refused(422, pointer="/vidoe")
+    (await observer().ask("video", room_id=room["id"])).refused(422, pointer="/offer")  # the mix has no picture
     twice = observer()
     assert "one video m-line" in (await twice.ask("video", "video", **who)).refused(422, pointer="/offer")
     sends = observer()
@@ -244,17 +222,17 @@ async def test_what_cannot_be_observed_is_refused_with_the_reason(
 
 
 async def test_there_are_no_more_than_a_bounded_number(
-    admin: Caller, room: Room, join: MakeClient, observer: MakeObserver, monkeypatch: pytest.MonkeyPatch
+    admin: Caller, room: Any, join: MakeClient, observer: MakeObserver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emulator.conference.conferences.MAX_OBSERVERS", 1)
     await join("Ada")
-    await observer().watch("audio", room_id=room.id)
-    assert "at most 1" in (await observer().ask("audio", room_id=room.id)).refused(422)
+    await observer().watch("audio", room_id=room["id"])
+    assert "at most 1" in (await observer().ask("audio", room_id=room["id"])).refused(422)
 
 
-async def test_the_published_schema_fits(admin: Caller, room: Room, join: MakeClient, observer: MakeObserver) -> None:
+async def test_the_published_schema_fits(admin: Caller, room: Any, join: MakeClient, observer: MakeObserver) -> None:
     await join("Ada")
-    reply = await observer().ask("audio", room_id=room.id)
+    reply = await observer().ask("audio", room_id=room["id"])
     paths = (await admin.get("openapi.json")).body["paths"]["/_emulator/observers"]
     for method, status, body in (("post", "201", reply.body), ("get", "200", (await admin.get("observers")).body)):
         schema = paths[method]["responses"][status]["content"]["application/json"]["schema"]

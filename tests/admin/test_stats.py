@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from random import Random
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
-from emulator.clients import RoomClient
-from emulator.server import Emulator
 from tests.admin.caller import Caller
-
-MakeClient = Callable[[str], Awaitable[RoomClient]]
-
-
-@pytest.fixture
-async def join(admin: Caller, emulator: Emulator) -> AsyncIterator[MakeClient]:
-    """Somebody comes into the one room of the test."""
-    room = await admin.room()
-    async with AsyncExitStack() as stack:
-        count = 0
-
-        async def client(name: str) -> RoomClient:
-            nonlocal count
-            token = (await admin.tokens(room["id"]))["token"]
-            where: dict[str, Any] = {"ws_url": emulator.ws_url, "room_id": room["id"], "token": token}
-            made = await stack.enter_async_context(RoomClient(name=name, tone=count, rng=Random(name), **where))
-            count += 1
-            return made
-
-        yield client
+from tests.admin.conftest import MakeClient
 
 
 async def when(admin: Caller, condition: Callable[[dict[str, Any]], bool], path: str = "stats") -> dict[str, Any]:
