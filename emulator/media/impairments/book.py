@@ -42,7 +42,7 @@ class Impairments:
         self._lines: dict[str, ParticipantLine] = {}
 
     @property
-    def active(self) -> list[ActiveImpairment]:
+    def rules(self) -> list[ActiveImpairment]:
         return list(self._active.values())
 
     def line(self, participant_id: str) -> Line | None:
@@ -61,12 +61,12 @@ class Impairments:
         places = [below(pointer, index) for index in range(len(documents))]
         return self._admit([(at, read(it, at)) for at, it in zip(places, documents, strict=True)])
 
-    def remove(self, impairment_id: str) -> None:
+    def remove(self, rule_id: str) -> None:
         """Raises UnknownImpairment."""
-        impairment = self._active.pop(impairment_id, None)
+        impairment = self._active.pop(rule_id, None)
         if impairment is None:
-            raise UnknownImpairment(impairment_id)
-        timer = self._timers.pop(impairment_id, None)
+            raise UnknownImpairment(rule_id)
+        timer = self._timers.pop(rule_id, None)
         if timer is not None:
             timer.cancel()
         participant_id = impairment.draft.participant_id
@@ -152,7 +152,7 @@ class ImpairmentBook:
     @property
     def count(self) -> int:
         """How many are at work, of all accounts."""
-        return sum(len(impairments.active) for impairments in self._impairments.values())
+        return sum(len(impairments.rules) for impairments in self._impairments.values())
 
     def forget(self, account_id: str) -> None:
         """The account is reset, or gone."""

@@ -51,7 +51,7 @@ class Way:
 
     def counts(self, direction: str = "up") -> Json:
         """What the first impairment says it has done."""
-        counts: Json = self.book.of("account").active[0].as_json()[direction]
+        counts: Json = self.book.of("account").rules[0].as_json()[direction]
         return counts
 
     async def send(
@@ -81,7 +81,7 @@ class Way:
                 await asyncio.sleep(0)  # the other end reads: no socket buffer fills up
         if direction == "up":
             await self._drained(sender, receiver)
-        await until(lambda: not any(hop.stats.held for a in self.book.of("account").active for hop in a.hops.values()))
+        await until(lambda: not any(hop.stats.held for a in self.book.of("account").rules for hop in a.hops.values()))
         if direction == "down":
             await self._drained(sender, receiver)
         return heard

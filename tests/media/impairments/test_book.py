@@ -32,12 +32,12 @@ def test_an_impairment_ends_by_itself_and_lets_go_what_it_holds() -> None:
     lines.book.of("account").add(document("delay", parameters={"secs": 5}, for_secs=2))
     lines.time.run(1)
     lines.send(1)
-    assert lines.book.of("account").active[0].as_json()["remaining_secs"] == 1
+    assert lines.book.of("account").rules[0].as_json()["remaining_secs"] == 1
     lines.time.run(0.5)
     assert lines.arrived == []
     lines.time.run(1)
     assert lines.arrived == [(102.0, 1)]
-    assert lines.book.of("account").active == []
+    assert lines.book.of("account").rules == []
     assert lines.book.line("account", "ada") is None
 
 
@@ -106,4 +106,4 @@ def test_an_account_that_is_forgotten_lets_go_of_everything() -> None:
     assert lines.arrived == [(100.0, 1)]
     assert lines.told[-1] == ("ada", None)
     lines.time.run(200)  # its timer is gone with it
-    assert lines.book.of("account").active == []
+    assert lines.book.of("account").rules == []
