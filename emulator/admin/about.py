@@ -31,6 +31,11 @@ def _redirect_script() -> str:
 
 
 @cache
+def _inspector() -> str:
+    return resources.files(static).joinpath("inspector.html").read_text(encoding="utf-8")
+
+
+@cache
 def _probe_script() -> str:
     return resources.files(probes).joinpath("probe.js").read_text(encoding="utf-8")
 
@@ -108,7 +113,7 @@ class About:
         return web.Response(status=302, headers={hdrs.LOCATION: "/_emulator/"})
 
     async def index(self, request: web.Request) -> web.Response:
-        """As a page of links for browsers, as text for everything else."""
+        """For browsers a page that shows rooms and people live, and what there is; for everything else text."""
         info = self._info()
         where = [("REST", f"{info['rest_url']}"), ("signaling", f"{info['ws_url']}/{{room_id}}/janus")]
         if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
@@ -144,12 +149,7 @@ def _page(where: Iterable[tuple[str, str]], operations: Iterable[Operation]) -> 
         f"<tr><td>{operation.method}<td>{_linked(operation)}<td>{html.escape(operation.summary)}\n"
         for operation in operations
     )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Rooms emulator</title>'
-        "<style>body{font:16px/1.5 system-ui;margin:2rem;max-width:60rem}td{padding:.1rem 1rem .1rem 0}</style>"
-        f"<h1>Rooms emulator</h1><dl>{addresses}</dl><table>\n{rows}</table>"
-        "<p>Operations on an account need its key: <code>Authorization: Bearer &lt;API key&gt;</code>.</p></html>\n"
-    )
+    return _inspector().replace("__ADDRESSES__", addresses).replace("__OPERATIONS__", rows)
 
 
 def _linked(operation: Operation) -> str:
