@@ -21,7 +21,7 @@ from emulator.scenario.scene import Scene
 from emulator.scenario.schema import After, Every, When
 from emulator.scenario.steps.base import Step
 
-LEAVE_SECS = 1.0
+LEAVE_SECS = 5.0
 """How long saying goodbye may take at the end, all participants together."""
 
 OnStep = Callable[[StepResult], None]

@@ -91,6 +91,7 @@ class Publishers:
             room = await JoinableRoom.create(emulator.rest_url, emulator.api_key, max_participants=50)
             self.rooms.append(room)
             await asyncio.gather(*(publish(room, number) for number in range(each)))
+            await asyncio.sleep(LOOP_SECS)  # their loops have been encoded once round
 
     def sent(self) -> Sent:
         streams = [stream for client in self.clients for stream in client.published.values()]

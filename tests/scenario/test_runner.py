@@ -56,7 +56,7 @@ async def test_two_people_see_and_hear_each_other(where: Where) -> None:
 
 
 async def test_what_does_not_come_true_is_reported_with_what_was_there_instead(where: Where) -> None:
-    text = CAST + "  - {at: 200ms, expect: {alice: {hears: bob, within: 200ms}}}\n"
+    text = CAST + "  - {after: alice.joined, expect: {alice: {hears: bob, within: 200ms}}}\n"
     report = await run_scenario_on(loads(text), **where)
     (failed,) = report.failed
     assert failed.what == "expect hears bob"

@@ -11,7 +11,7 @@ from emulator.scenario.runner import load, run_scenario_on
 from emulator.scenario.shipped import shipped
 from emulator.server import Emulator
 
-AT_ONCE = 3
+AT_ONCE = 2
 ALONE = ("two_people",)
 """Played by `test_runner.py`, too."""
 
