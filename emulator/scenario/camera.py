@@ -83,6 +83,8 @@ class Camera:
         self._courses: dict[tuple[str, str], _Course] = {}
         self._failures: list[Tile] = []
         self._last = now()
+        self.names: dict[str, str] = {}
+        """Names by participant id, also by ids of somebody who came back as another person."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -91,6 +93,7 @@ class Camera:
             await asyncio.sleep(INTERVAL_SECS)
 
     def look(self) -> None:
+        self.names.update((actor.id, name) for name, actor in self._scene.actors.items())
         now = self._now()
         passed, self._last = now - self._last, now
         for name, client in self._watching():
@@ -124,7 +127,7 @@ class Camera:
                     self._failures.append(Tile(name, self.named(stream), self._now(), image, "as it failed"))
 
     def named(self, stream: StreamId) -> str:
-        who = next((actor.participant.name for actor in self._scene.actors.values() if actor.id == stream[0]), None)
+        who = self.names.get(stream[0])
         return f"{who or stream[0][:8]}/{stream[1]}"
 
     def tiles(self, offset: float) -> list[Tile]:

@@ -130,7 +130,9 @@ class Recorded:
 
     def _told(self, report: Report, document: Json) -> Json:
         offset = self._offset(document)
-        scene, camera = self._scene, self._camera
+        camera = self._camera
+        if camera is not None:
+            camera.look()  # also at whoever came last
         return told_over(
             document,
             Told(
@@ -141,7 +143,7 @@ class Recorded:
                 checks=[check_of(result, offset) for result in report.results],
                 tiles=[] if camera is None else camera.tiles(offset),
                 plots=[] if camera is None else camera.plots(offset),
-                names={} if scene is None else {actor.id: name for name, actor in scene.actors.items()},
+                names={} if camera is None else camera.names,
             ),
         )
 
