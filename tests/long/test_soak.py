@@ -1,4 +1,6 @@
-"""A minute of people who come, publish, watch, switch things on and off, and go or vanish: then nothing is left."""
+"""People who come, publish, watch, switch things on and off, and go or vanish, over good and bad networks: in the end
+nothing is left. A minute of it, and half an hour (`SOAK_SECS` says how many seconds instead).
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,23 @@ MOST_GROWTH_MB = 24.0
 
 TOO_LATE = (ClientStateError, ConnectionLost, Refused, PluginRefusal, JanusRefusal)
 """What a client may hear when it acts on what has just changed: put out, unpublished, room gone."""
+
+LONG_SECS = float(os.environ.get("SOAK_SECS", "1800"))
+LONG_PEOPLE = 10
+KEPT_OF_A_JOIN = 8_000
+"""Bytes: who has been there stays in the account's lists (6 kB were measured, see test_churn.py)."""
+
+NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("loss", {"p": 0.05}),
+    ("loss", {"model": "gilbert", "p": 0.03, "r": 0.3}),
+    ("delay", {"secs": 0.1}),
+    ("jitter", {"secs": 0.1}),
+    ("jitter", {"secs": 0.05, "reordering": True}),
+    ("reorder", {"p": 0.1}),
+    ("duplicate", {"p": 0.2}),
+    ("bandwidth", {"bits_per_sec": 300_000}),
+    ("blackout", {}),
+)
 
 CARD = {"source": "test_card", "size": "160x90", "fps": 8}
 
@@ -139,13 +158,25 @@ class Person:
             relay = rng.random() < 0.5
             acts.append(("relay", lambda: client.update_subscription(*watched, audio=relay, video=not relay)))
             acts.append(("unsubscribe", lambda: client.unsubscribe(*watched)))
+        if self._soak.bad_networks:
+            acts += [("impair", lambda: self._soak.impair(client, rng))] * 2
         name, act = rng.choice(acts)
         await self._soak.note(name, act)
 
 
 class Soak:
-    def __init__(self, emulator: Emulator, http: aiohttp.ClientSession, seed: int) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        http: aiohttp.ClientSession,
+        seed: int,
+        *,
+        people: int = PEOPLE,
+        bad_networks: bool = False,
+    ) -> None:
         self.emulator = emulator
+        self.bad_networks = bad_networks
+        self._people = people
         self.rooms: list[RestRoom] = []
         self.here: set[RoomClient] = set()
         self.figures = Figures()
@@ -161,11 +192,24 @@ class Soak:
         else:
             self.figures.done[name] += 1
 
+    async def impair(self, client: RoomClient, rng: Random) -> None:
+        """For a few seconds; several at once are possible."""
+        kind, parameters = rng.choice(NETWORKS)
+        document = {
+            "participant_id": client.participant_id,
+            "kind": kind,
+            "parameters": parameters,
+            "direction": rng.choice(["up", "down", "both"]),
+            "for_secs": round(rng.uniform(0.5, 5.0), 3),
+        }
+        async with self._http.post(f"{self.emulator.admin_url}/impairments", json=document) as answer:
+            assert answer.status == 201, await answer.text()
+
     async def run(self, seconds: float) -> None:
         while len(self.rooms) < 2:
             self.rooms.append(await RestRoom.create(self.emulator, self._http, max_participants=6))
         until = time.monotonic() + seconds
-        people = [Person(self, Random(self._rng.getrandbits(64))) for _ in range(PEOPLE)]
+        people = [Person(self, Random(self._rng.getrandbits(64))) for _ in range(self._people)]
         async with asyncio.TaskGroup() as crowd:
             for person in people:
                 crowd.create_task(person.live(until))
@@ -245,6 +289,39 @@ async def test_after_a_minute_of_coming_and_going_nothing_is_left(emulator: Emul
     assert after.threads <= before.threads
     assert after.descriptors <= before.descriptors
     assert after.megabytes - halfway.megabytes < MOST_GROWTH_MB
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_SECS + 300)
+async def test_half_an_hour_over_bad_networks_leaves_nothing(emulator: Emulator, tell: Tell, seed: int) -> None:
+    """In three parts that do the same: what grows in the last one as well, grows for ever."""
+    async with aiohttp.ClientSession(
+        headers={"Authorization": f"Bearer {emulator.api_key}"}, connector=aiohttp.TCPConnector(force_close=True)
+    ) as http:
+        shared_workers()
+        warm = Soak(emulator, http, seed, people=LONG_PEOPLE, bad_networks=True)
+        await warm.run(WARM_UP_SECS)
+        soak = Soak(emulator, http, seed + 1, people=LONG_PEOPLE, bad_networks=True)
+        held = [await settled()]
+        joins = [0]
+        for _ in range(3):
+            await soak.run(LONG_SECS / 3)
+            async with http.get(f"{emulator.admin_url}/impairments") as answer:
+                assert len((await answer.json())["data"]) <= LONG_PEOPLE * 10  # they end by themselves
+            held.append(await settled())
+            joins.append(soak.figures.done["join"])
+    done = ", ".join(f"{count} {name}" for name, count in soak.figures.done.most_common())
+    late = ", ".join(f"{count} {name}" for name, count in soak.figures.too_late.most_common())
+    tell(f"seed {seed}, {LONG_SECS:g} s: {done}; too late: {late or 'none'}; {soak.figures.frames} frames received")
+    tell("; ".join(f"after part {part}: {found}" for part, found in enumerate(held)))
+    assert soak.faults == []
+    assert soak.figures.frames > 100
+    for part in held[1:]:
+        assert part.tasks <= held[0].tasks
+        assert part.threads <= held[0].threads
+        assert part.descriptors <= held[0].descriptors
+    kept = (joins[3] - joins[2]) * KEPT_OF_A_JOIN / 1e6
+    assert held[3].megabytes - held[2].megabytes < MOST_GROWTH_MB / 2 + kept
 
 
 async def settled() -> Held:
