@@ -45,7 +45,7 @@ def test_of_what_was_sent_the_newest_is_kept() -> None:
     sent = SentPackets()
     for number in range(3 * SentPackets.CAPACITY):
         sent.put(number, b"head", number.to_bytes(4, "big"))
-    assert len(sent._ring) == SentPackets.CAPACITY
+    assert len(sent) == SentPackets.CAPACITY
     newest = 3 * SentPackets.CAPACITY - 1
     assert sent.get(newest & 0xFFFF) == b"head" + newest.to_bytes(4, "big")
     assert sent.get((newest - SentPackets.CAPACITY) & 0xFFFF) is None
