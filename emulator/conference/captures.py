@@ -124,7 +124,7 @@ class Captures:
         *,
         scheduler: Scheduler,
         wall_ns: Callable[[], int],
-        local: tuple[str, int],
+        local: Callable[[], tuple[str, int]],
         connections: Callable[[str], Iterable[Connection]],
     ) -> None:
         self._scheduler = scheduler
@@ -141,7 +141,7 @@ class Captures:
             raise TooManyCaptures(f"There are {MAX_CAPTURES} captures already; delete one first.")
         number = next(self._numbers)
         capture = self._captures[number] = Capture(
-            number, account_id, wanted, wall_ns=self._wall_ns, local=self._local, on_ended=self._ended
+            number, account_id, wanted, wall_ns=self._wall_ns, local=self._local(), on_ended=self._ended
         )
         self._timers[number] = self._scheduler.call_later(
             wanted.for_secs, lambda: capture.end(f"{wanted.for_secs:g} seconds are over")

@@ -48,7 +48,7 @@ class Conferences:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.captures = Captures(
-            scheduler=loop, wall_ns=wall_ns, local=socket.local_address, connections=self._connections
+            scheduler=loop, wall_ns=wall_ns, local=lambda: socket.local_address, connections=self._connections
         )
         """Decrypted captures of participants' connections."""
         self._impairments = impairments or ImpairmentBook(loop)
