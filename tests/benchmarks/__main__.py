@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from tests.benchmarks.table import Row, machine, show
 
-NAMES = ("start", "rest", "store", "sdk", "cpu", "crowd")
+NAMES = ("start", "rest", "store", "sdk", "views", "cpu", "crowd")
 """Modules with a `rows(quick=...)`."""
 
 
