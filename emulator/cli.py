@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from emulator.config import DEFAULT_KEY, DEFAULT_PORT, Config, ConfigError, parse_rate_limit, parse_start_time
+from emulator.config import (
+    DEFAULT_KEY,
+    DEFAULT_PORT,
+    DEFAULT_TLS_PORT,
+    Config,
+    ConfigError,
+    parse_rate_limit,
+    parse_start_time,
+)
 
 _DEFAULTS = Config()
 
@@ -68,6 +76,12 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--port", type=int, default=DEFAULT_PORT, help="REST, signaling and admin; 0 = any (default: %(default)s)"
     )
     serve.add_argument("--udp-port", type=int, help="media; 0 = any (default: the same number as --port)")
+    serve.add_argument(
+        "--tls",
+        action="store_true",
+        help="also HTTPS and WSS, for video.telnyx.com, api.telnyx.com and localhost; trust /_emulator/ca.pem",
+    )
+    serve.add_argument("--tls-port", type=int, default=DEFAULT_TLS_PORT, help="where; 0 = any (default: %(default)s)")
     serve.add_argument(
         "--api-key",
         action="append",
@@ -345,6 +359,8 @@ def _serve(options: argparse.Namespace) -> int:
         port=options.port,
         udp_port=options.udp_port,
         advertise=options.advertise,
+        tls=options.tls,
+        tls_port=options.tls_port,
         api_keys=tuple(options.api_key),
         idle_timeout_secs=options.idle_timeout,
         max_frame_bytes=options.max_frame_bytes,

@@ -21,6 +21,7 @@ class ConfigError(Exception):
 
 
 DEFAULT_PORT = 8900
+DEFAULT_TLS_PORT = 8943
 DEFAULT_KEY = "KEY_local"
 """The key that is printed and used when none is configured; any other non-empty key works then, too."""
 
@@ -54,6 +55,8 @@ class Config:
     media_budget_mb       what recordings and compositions may take of the disk, in megabytes (10^6 bytes)
     start_time            where accounts' clocks begin; None: at the real time
     max_frame_bytes       the longest signaling frame that is read
+    tls                   also serve HTTPS and WSS, with a certificate of a throw-away authority
+    tls_port              where; 0 takes any free one
     freeze                accounts' clocks stand still until they are moved
     talk_threshold_dbfs   who is at least so loud (0 is the loudest there is) ...
     talk_attack_secs      ... for so long, is told to talk,
@@ -83,6 +86,8 @@ class Config:
     media_budget_mb: float = 2_000.0
     start_time: datetime | None = None
     freeze: bool = False
+    tls: bool = False
+    tls_port: int = 0
     talk_threshold_dbfs: float = -45.0
     talk_attack_secs: float = 0.08
     talk_hold_secs: float = 0.6
@@ -140,7 +145,7 @@ class Config:
                     f"{name}: expected one concrete address of this machine (a wildcard breaks media: replies would "
                     f"leave from another address than the one the client checks), got {value}"
                 )
-        for name, port in (("port", self.port), ("udp_port", self.udp_port)):
+        for name, port in (("port", self.port), ("udp_port", self.udp_port), ("tls_port", self.tls_port)):
             if port is not None and not 0 <= port <= 65535:
                 raise ConfigError(f"{name}: expected a number from 0 to 65535, got {port}")
         for name in self.allow_hosts:

@@ -41,17 +41,28 @@ def bind(config: Config, loop: asyncio.AbstractEventLoop) -> tuple[list[socket.s
             if attempt + 1 < attempts:
                 continue
             raise StartError(f"{error}. Choose another port with --udp-port (0 takes a free one).") from error
-        sockets = [tcp]
-        if config.host == "127.0.0.1":
-            try:
-                sockets.append(_listen("::1", number))
-            except (StartError, OSError) as error:
-                log.info("not listening on ::1 as well: %s", error)
-        return sockets, media
+        return [tcp, *_beside(config.host, number)], media
     raise StartError("no port was free for both TCP and UDP")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def bind_tls(config: Config) -> list[socket.socket]:
+    """For HTTPS and WSS; also `::1` beside 127.0.0.1. Raises StartError."""
+    first = _listen(config.host, config.tls_port, option="--tls-port")
+    return [first, *_beside(config.host, first.getsockname()[1])]
+
+
+def _beside(host: str, number: int) -> list[socket.socket]:
+    """`::1` beside 127.0.0.1, if this machine has it: `localhost` may mean either."""
+    if host != "127.0.0.1":
+        return []
+    try:
+        return [_listen("::1", number)]
+    except (StartError, OSError) as error:
+        log.info("not listening on ::1 as well: %s", error)
+        return []
+
+
+def _listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -61,7 +72,8 @@ def _listen(host: str, port: int) -> socket.socket:
         sock.close()
         if error.errno == errno.EADDRINUSE:
             raise StartError(
-                f"Port {port} on {host} is taken. Stop what uses it, or choose another with --port (0 = any free one)."
+                f"Port {port} on {host} is taken. Stop what uses it, or choose another with {option} (0 = any free "
+                "one)."
             ) from error
         raise StartError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
     sock.setblocking(False)

@@ -132,6 +132,7 @@ def banner(emulator: Emulator) -> str:
         query = f"?token={quote(emulator.admin_token, safe='')}"
         token = f"  admin token         {emulator.admin_token}   (header x-emulator-token, or ?token=)\n"
     others = "" if emulator.config.api_keys else "   (any other key is an account of its own)"
+    secured = "" if emulator.tls is None else _tls_banner(emulator, emulator.tls.spki)
     return f"""Rooms emulator is ready.
 
   REST base URL       {base}
@@ -148,8 +149,24 @@ Point the official SDKs here:
   Python              telnyx.Telnyx(api_key="{key}", base_url="{base}")
   Node                new Telnyx({{ apiKey: "{key}", baseURL: "{base}" }})
   browser             <script src="{emulator.admin_url}/redirect.js"></script>  before @telnyx/video
-
+{secured}
 Stop with Ctrl+C."""
+
+
+def _tls_banner(emulator: Emulator, spki: str) -> str:
+    """How clients that cannot be pointed here by a script or a variable come here all the same."""
+    host, port = emulator.config.host, emulator.tls_port
+    there = f"{host}:{port}"
+    return f"""
+Under the service's own names, over TLS ({there}):
+
+  authority           curl -so ca.pem {emulator.admin_url}/ca.pem
+  Chromium            --host-resolver-rules="MAP video.telnyx.com {there},MAP api.telnyx.com {there}"
+                      --ignore-certificate-errors-spki-list={spki} --user-data-dir=DIR
+  Python              SSL_CERT_FILE=ca.pem TELNYX_BASE_URL=https://localhost:{port}/v2
+  Node                NODE_EXTRA_CA_CERTS=ca.pem TELNYX_BASE_URL=https://localhost:{port}/v2
+  curl                --cacert ca.pem --connect-to api.telnyx.com:443:{there} https://api.telnyx.com/v2/rooms
+"""
 
 
 def remove_stale_ready_file(path: Path) -> None:
@@ -169,6 +186,9 @@ def write_ready_file(path: Path, emulator: Emulator) -> None:
         "api_key": emulator.api_key,
         "webhook_public_key": emulator.webhook_public_key,
     }
+    if emulator.tls is not None:
+        content["tls_port"] = emulator.tls_port
+        content["tls_spki"] = emulator.tls.spki
     if emulator.admin_token is not None:
         content["admin_token"] = emulator.admin_token
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:

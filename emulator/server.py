@@ -50,7 +50,7 @@ from emulator.conference.conferences import Conferences
 from emulator.config import DEFAULT_KEY, Config, ConfigError
 from emulator.events import StoreError
 from emulator.faults import Catalogue, Facts, FaultBook, Rule
-from emulator.listening import StartError, bind
+from emulator.listening import StartError, bind, bind_tls
 from emulator.media.audio.activity import TalkSettings
 from emulator.media.impairments import MEDIA, ActiveImpairment, ImpairmentBook
 from emulator.media.transport.udp import MediaSocket
@@ -73,6 +73,7 @@ from emulator.wirelog import WireLogs
 if TYPE_CHECKING:
     from emulator.store.directory import DataDir
     from emulator.store.log import Store
+    from emulator.tls import Tls
 
 log = logging.getLogger("emulator.server")
 
@@ -114,6 +115,8 @@ class Emulator:
         self.stages = Stages(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url)
         self._people = People(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url)
         self._sweeper: asyncio.TimerHandle | None = None
+        self.tls: Tls | None = None
+        self.tls_port = 0
         self._directory: DataDir | None = None
         self._store: Store | None = None
 
@@ -159,7 +162,7 @@ class Emulator:
             await self._recorder.disk.drained()
 
     def info(self) -> dict[str, object]:
-        return {
+        told: dict[str, object] = {
             "host": self.config.host,
             "rest_url": self.rest_url,
             "ws_url": self.ws_url,
@@ -167,6 +170,10 @@ class Emulator:
             "udp_port": self.udp_port,
             "webhook_public_key": self.webhook_public_key,
         }
+        if self.tls is not None:
+            told["tls_port"] = self.tls_port
+            told["tls_spki"] = self.tls.spki
+        return told
 
     # -- accounts -------------------------------------------------------------------------------------------------
 
@@ -333,6 +340,7 @@ class Emulator:
         self._events = EventRoutes(access)
         admin = Admin(
             info=self.info,
+            ca_pem=lambda: None if self.tls is None else self.tls.ca_pem,
             ready=lambda: self._ready,
             guard=Guard(self._names(), token=self.admin_token),
             parts=[
@@ -392,6 +400,14 @@ class Emulator:
             recorder.recover()
         for sock in self._listening:
             await web.SockSite(self._runner, sock).start()
+        if self.config.tls:
+            from emulator.tls import throw_away  # few ask for it; the start need not load it
+
+            secured = bind_tls(self.config)
+            self._listening += secured
+            self.tls, self.tls_port = throw_away(self.config.host), secured[0].getsockname()[1]
+            for sock in secured:
+                await web.SockSite(self._runner, sock, ssl_context=self.tls.context).start()
 
     def _new_clock(self, start_time: datetime | None = None, freeze: bool | None = None) -> TravellingClock:
         """Each account has one of its own: it runs with real time until somebody moves it."""

@@ -155,6 +155,20 @@ async def test_snippet_keeping_state(tmp_path: Path) -> None:
     assert (tmp_path / "rooms-data" / "rooms.sqlite").exists()
 
 
+async def test_snippet_tls(tmp_path: Path) -> None:
+    ports = []
+    for _ in range(2):
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            ports.append(found.getsockname()[1])
+    code = BY_NAME["tls"].code.replace(".venv/bin/", "").replace("127.0.0.1:8900", f"127.0.0.1:{ports[0]}")
+    code = code.replace("127.0.0.1:8943", f"127.0.0.1:{ports[1]}")
+    code = code.replace("serve", f"serve --port {ports[0]} --udp-port 0 --tls-port {ports[1]}")
+    code = code.replace("emulator wait", f"emulator wait --url http://127.0.0.1:{ports[0]}")
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent"}
+    assert '"data":[]' in (await run(["bash", "-euc", code], path, cwd=tmp_path)).replace(" ", "")
+
+
 async def test_snippet_run_scenario(emulator: Emulator) -> None:
     output = await run(["bash", "-euc", BY_NAME["run-scenario"].code.replace(".venv/bin/", "")], environment(emulator))
     assert "everything as expected" in output

@@ -13,6 +13,8 @@ from aiohttp import hdrs, web
 from emulator import probes
 from emulator.admin import static
 from emulator.admin.operation import ANYTHING, Answer, Operation, json_answer, object_schema
+from emulator.api.errors import ApiError
+from emulator.wire import rest
 
 WS_PLACEHOLDER = "__WS_URL__"
 
@@ -49,7 +51,9 @@ class About:
         info: Callable[[], dict[str, object]],
         ready: Callable[[], bool],
         listed: Callable[[], Sequence[Operation]],
+        ca_pem: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._ca_pem = ca_pem
         self._info = info
         self._ready = ready
         self._listed = listed
@@ -77,6 +81,16 @@ class About:
                 "Load it before @telnyx/video: it sends the SDK here.",
                 self.redirect,
                 answers=[_SCRIPT],
+                account=False,
+                open=True,
+            ),
+            Operation(
+                "GET",
+                "/_emulator/ca.pem",
+                "The throw-away authority behind HTTPS and WSS (serve --tls), for clients to trust.",
+                self.ca,
+                answers=[Answer(content={"application/x-pem-file": {"type": "string"}})],
+                errors={404: "This emulator serves no TLS."},
                 account=False,
                 open=True,
             ),
@@ -134,6 +148,12 @@ class About:
         scheme = "wss" if request.scheme == "https" else "ws"
         body = _redirect_script().replace(WS_PLACEHOLDER, json.dumps(f"{scheme}://{host}")[1:-1])
         return web.Response(text=body, content_type="text/javascript", headers=SCRIPT_HEADERS)
+
+    async def ca(self, request: web.Request) -> web.Response:
+        pem = self._ca_pem()
+        if pem is None:
+            raise ApiError(404, rest.NOT_FOUND, "This emulator serves no TLS: start it with --tls.")
+        return web.Response(text=pem, content_type="application/x-pem-file", headers={"Cache-Control": "no-store"})
 
     async def probe(self, request: web.Request) -> web.Response:
         return web.Response(text=_probe_script(), content_type="text/javascript", headers=SCRIPT_HEADERS)

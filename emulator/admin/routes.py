@@ -27,10 +27,11 @@ class Admin:
         info: Callable[[], dict[str, object]],
         ready: Callable[[], bool],
         guard: Guard,
+        ca_pem: Callable[[], str | None] = lambda: None,
         parts: Sequence[Part] = (),
         recorder: Recorder | None = None,
     ) -> None:
-        self._about = About(info=info, ready=ready, listed=self.operations)
+        self._about = About(info=info, ready=ready, listed=self.operations, ca_pem=ca_pem)
         self._operations = tuple(operation for part in (self._about, *parts) for operation in part.operations())
         self._edge = AdminEdge(guard, {(o.method, o.path) for o in self._operations if o.open}, recorder)
 
