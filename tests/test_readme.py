@@ -211,6 +211,15 @@ async def test_snippet_pytest_fixtures(tmp_path: Path) -> None:
     assert "1 passed" in await run_pytest(BY_NAME["pytest-fixtures"].code, tmp_path, "-p", "no:asyncio")
 
 
+def test_snippet_playwright_test() -> None:
+    """The real runner makes these very calls in tests/browser/test_playwright_runner.py."""
+    code = BY_NAME["playwright-test"].code
+    spec = (ROOT / "tests/browser/runner/meeting.spec.mjs").read_text()
+    for line in ("new Rooms({ tones: {", "await rooms.initScript()", '.toShow("alice")', '.toHear("alice")'):
+        assert line in code
+        assert line in spec
+
+
 def test_snippet_page_assertions() -> None:
     """These very calls are made on a page of the official SDK in tests/browser/test_expectations.py."""
     compile(BY_NAME["page-assertions"].code, "README.md", "exec")

@@ -42,6 +42,16 @@ def _probe_script() -> str:
     return resources.files(probes).joinpath("probe.js").read_text(encoding="utf-8")
 
 
+@cache
+def _page_script() -> str:
+    return _probe_script() + "\n" + resources.files(probes).joinpath("page.js").read_text(encoding="utf-8")
+
+
+@cache
+def _playwright_module() -> str:
+    return resources.files(static).joinpath("playwright.mjs").read_text(encoding="utf-8")
+
+
 class About:
     """`ready` says whether everything answers yet; `listed` gives the operations for the page and the document."""
 
@@ -63,6 +73,7 @@ class About:
         info = json_answer(object_schema({"rest_url": {"type": "string"}, "ws_url": {"type": "string"}}))
         document = json_answer(ANYTHING, description="An OpenAPI 3.1 document.")
         return (
+            *self._scripts(),
             Operation("GET", "/_emulator/", "What there is, for people.", self.index, answers=[page], account=False),
             Operation(
                 "GET", "/_emulator/info", "Where everything is.", self.info, answers=[info], account=False, open=True
@@ -99,6 +110,28 @@ class About:
                 "/_emulator/probe.js",
                 "Reads test cards and tones in a page.",
                 self.probe,
+                answers=[_SCRIPT],
+                account=False,
+                open=True,
+            ),
+        )
+
+    def _scripts(self) -> Sequence[Operation]:
+        return (
+            Operation(
+                "GET",
+                "/_emulator/page.js",
+                "probe.js, and what looks at a page with it: the ground of page assertions.",
+                self.page,
+                answers=[_SCRIPT],
+                account=False,
+                open=True,
+            ),
+            Operation(
+                "GET",
+                "/_emulator/playwright.mjs",
+                "Page assertions for @playwright/test: save it beside your tests.",
+                self.playwright,
                 answers=[_SCRIPT],
                 account=False,
                 open=True,
@@ -154,6 +187,12 @@ class About:
         if pem is None:
             raise ApiError(404, rest.NOT_FOUND, "This emulator serves no TLS: start it with --tls.")
         return web.Response(text=pem, content_type="application/x-pem-file", headers={"Cache-Control": "no-store"})
+
+    async def page(self, request: web.Request) -> web.Response:
+        return web.Response(text=_page_script(), content_type="text/javascript", headers=SCRIPT_HEADERS)
+
+    async def playwright(self, request: web.Request) -> web.Response:
+        return web.Response(text=_playwright_module(), content_type="text/javascript", headers=SCRIPT_HEADERS)
 
     async def probe(self, request: web.Request) -> web.Response:
         return web.Response(text=_probe_script(), content_type="text/javascript", headers=SCRIPT_HEADERS)
