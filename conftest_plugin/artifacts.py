@@ -101,6 +101,8 @@ def write(folder: Path, evidence: Evidence, story: Story) -> Path:
         (folder / "failure.txt").write_text(story.failure + "\n", encoding="utf-8")
     if story.scenario is not None:
         (folder / "scenario.yaml").write_text(story.scenario, encoding="utf-8")
+    if evidence.capture is not None:
+        (folder / "media.pcapng").write_bytes(evidence.capture)
     for name, text in evidence.sdp().items():
         _below(folder, "sdp", name).write_text(text, encoding="utf-8")
     for picture in evidence.pictures:

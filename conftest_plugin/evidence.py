@@ -55,6 +55,8 @@ class Evidence:
     pictures: Sequence[Picture]
     sounds: Sequence[Sound]
     names: Mapping[str, str]
+    capture: bytes | None
+    """The decrypted media as pcapng."""
     missing: list[str] = field(default_factory=list)
     """What could not be had, and why."""
 
@@ -91,6 +93,12 @@ async def gather(tenant: Tenant) -> Evidence:
     async def get(path: str, **query: Any) -> Any:
         return (await admin.request("GET", path, query=query))["data"]
 
+    async def capture() -> bytes | None:
+        if tenant.capture_id is None:
+            return None
+        found: bytes | None = await admin.request("GET", f"/pcap/{tenant.capture_id}")
+        return found
+
     nothing: Json = {}
     none: Sequence[Json] = []
     return Evidence(
@@ -103,6 +111,7 @@ async def gather(tenant: Tenant) -> Evidence:
         pictures=[picture for guest in tenant.guests for picture in _pictures(guest, tenant.known)],
         sounds=[sound for guest in tenant.guests if (sound := _sound(guest)) is not None],
         names={participant_id: person.name for participant_id, person in tenant.known.items()},
+        capture=await have(capture(), None),
         missing=missing,
     )
 

@@ -121,6 +121,7 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
     tenant = rooms_emulator_server.open_account(wishes.settings)
     watch = Watch(rooms_emulator_server, tenant, wishes.problems or options.problems(request.config))
     request.node.stash[_WATCH] = watch
+    tenant.captures = options.artifacts(request.config) != "off"
     try:
         if wishes.faults:
             rooms_emulator_server.thread.wait(

@@ -61,6 +61,9 @@ class Tenant:
         self._tones = itertools.count()
         self._inbox: WebhookInbox | None = None
         self._cast: dict[str, Person] = {}
+        self.captures = False
+        """Whether media is to be captured, from the first use through here on."""
+        self.capture_id: int | None = None
         self.scenario_text: str | None = None
         """The last scenario that was played, as it was given."""
 
@@ -82,6 +85,7 @@ class Tenant:
 
     async def create_room(self, fields: dict[str, Any]) -> Room:
         """Raises RequestRefused."""
+        await self._begin_capture()
         if self._inbox is not None:
             fields = {"webhook_event_url": self._inbox.url, **fields}
         return Room.of(await self._rest.post("/rooms", fields))
@@ -162,6 +166,7 @@ class Tenant:
 
         A seed of the test's wins over that of the file. Raises StageError.
         """
+        await self._begin_capture()
         if self.settings.seed is not None:
             scenario = replace(scenario, seed=self.settings.seed)
         self.scenario_text = text
@@ -177,6 +182,10 @@ class Tenant:
             tell=tell,
             on_step=on_step,
         )
+
+    async def _begin_capture(self) -> None:
+        if self.captures and self.capture_id is None:
+            self.capture_id = (await self.admin.request("POST", "/pcap", {}))["data"]["id"]
 
     async def find_room(self, unique_name: str) -> Room:
         """Raises RequestRefused, LookupError."""

@@ -307,7 +307,7 @@ class AdminClient:
         query: Json | None = None,
         patience: float = REQUEST_SECS,
     ) -> Any:
-        """Any operation of the admin API: `path` below `/_emulator`; the answer's JSON, None if it has none."""
+        """Any operation: `path` below `/_emulator`. Returns the answer's JSON, or its bytes; None if it is empty."""
         what = f"{method} {self.url}{path}"
         try:
             async with self._http().request(
@@ -323,7 +323,7 @@ class AdminClient:
                         f"{what}: the answer ({answer.status}) has no {VERSION_HEADER}: {API_VERSION}; "
                         "no Rooms emulator is there, or one of another version"
                     )
-                told = await answer.json() if answer.content_type == "application/json" else None
+                told = await answer.json() if answer.content_type == "application/json" else await answer.read() or None
                 if answer.status >= 300:
                     raise AdminRefused(what, answer.status, told if isinstance(told, dict) else {})
                 return told

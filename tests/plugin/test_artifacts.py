@@ -91,6 +91,9 @@ def test_failing_test_leaves_everything_and_a_passing_one_nothing(project: pytes
         samples = np.frombuffer(audio.readframes(audio.getnframes()), np.int16)
     assert list(tones_in(samples)) == [0]  # alice is the first participant of the test
     assert read(folder / "statistics.json")
+    capture = (folder / "media.pcapng").read_bytes()
+    assert capture.startswith(b"\x0a\x0d\x0d\x0a")  # pcapng's section header block
+    assert len(capture) > 10_000
     webhooks = read(folder / "webhooks.json")
     assert {one["event_type"] for one in webhooks["deliveries"]} >= {"video.room.participant.joined"}
     assert webhooks["received"][0]["signature"] == {"valid": True}
