@@ -15,7 +15,6 @@ pytest_plugins = "pytester"
 
 LOAD_MS = 5
 PER_TEST_MS = 2
-READY_SECS = 0.6
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -68,17 +67,3 @@ def test_fixture_costs_less_than_2_ms_per_test(pytester: pytest.Pytester) -> Non
     assert len(spent["test_with"]) == len(spent["test_without"]) == 2000
     assert per_test["test_with"] - per_test["test_without"] < PER_TEST_MS, per_test
     print(f"ms for set-up and tear-down: {per_test}")
-
-
-def test_session_fixture_is_ready_within_its_time() -> None:
-    """From nothing loaded to an emulator that answers, as the first test of a run waits for it."""
-    code = """
-import time
-began = time.perf_counter()
-from conftest_plugin.server import EmulatorServer
-with EmulatorServer() as server:
-    print(time.perf_counter() - began)
-"""
-    times = [float(python("-c", code).stdout) for _ in range(3)]
-    print(f"s to ready: {sorted(times)}")
-    assert min(times) < READY_SECS * 5, f"s: {times}"  # liveness; the figure itself is printed
