@@ -1,4 +1,4 @@
-"""The command `rooms-emulator`: serve, run, init, token, wait, contract, proxy."""
+"""The command `rooms-emulator`: serve, run, plan, validate, schema, init, token, wait, contract, proxy."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who read what we wrote has had enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_serve(commands)
     _add_run(commands)
+    _add_plan(commands)
+    _add_validate(commands)
+    _add_schema(commands)
     _add_init(commands)
     _add_token(commands)
     _add_wait(commands)
@@ -234,10 +240,43 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--report", type=Path, metavar="FILE", help="write a page that shows what happened (HTML)")
     run.add_argument("--repeat", type=_count, default=1, metavar="N", help="run so often, with the next seed each time")
     run.add_argument("--keep-going", action="store_true", help="a step that fails does not end the scenario")
+    run.add_argument(
+        "--time", choices=["real", "travel"], default="real", help="travel: no media, and an hour takes no second"
+    )
     run.add_argument("--url", help="REST base URL of a running emulator (default: start one for each run)")
     run.add_argument("--api-key", default=None, metavar="KEY", help="account to run in")
     _add_common(run)
     run.set_defaults(action=_run)
+
+
+def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plan = commands.add_parser("plan", help="print what a scenario comes to: everything that happens, and when")
+    plan.add_argument("file", type=Path, metavar="FILE", help="a file, or the name of a shipped scenario")
+    plan.add_argument(
+        "--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="an input of the scenario"
+    )
+    _add_common(plan)
+    plan.set_defaults(action=_plan)
+
+
+def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    validate = commands.add_parser(
+        "validate",
+        help="say what is wrong with scenarios, and where",
+        description="Check scenarios without running them. Exit code 0 when all are well, 1 when something is wrong.",
+    )
+    validate.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or a shipped scenario's name")
+    validate.add_argument(
+        "--time", choices=["real", "travel"], default="real", help="travel: also whether they are fit for travel time"
+    )
+    _add_common(validate)
+    validate.set_defaults(action=_validate)
+
+
+def _add_schema(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    schema = commands.add_parser("schema", help="print the JSON Schema of scenarios, for editors")
+    _add_common(schema)
+    schema.set_defaults(action=_schema)
 
 
 def _add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -400,8 +439,27 @@ def _run(options: argparse.Namespace) -> int:
         report=options.report,
         repeat=options.repeat,
         keep_going=options.keep_going,
+        travel=options.time == "travel",
     )
     return asyncio.run(run(wish))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from emulator.scenario.commands import plan
+
+    return plan(options.file, dict(options.set))
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from emulator.scenario.commands import validate
+
+    return validate(options.files, travel=options.time == "travel")
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from emulator.scenario.commands import schema
+
+    return schema()
 
 
 def _init(options: argparse.Namespace) -> int:

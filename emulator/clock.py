@@ -299,6 +299,11 @@ class TravellingClock(_Waking):
             return 0.0 if wait <= 0 else None
         return wait / self._rate
 
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next timer is due; None if there is none."""
+        return self._timers.next_due()
+
     # -- moving ---------------------------------------------------------------------------------------------------
 
     def jump(self, by: timedelta) -> datetime:
@@ -347,7 +352,7 @@ class TravellingClock(_Waking):
 
     async def _run_until(self, target: datetime) -> None:
         fired = 0
-        await _loop_at_rest()
+        await loop_at_rest()
         while (due := await self._next(target)) is not None:
             if due > self._then:
                 self._then, fired = due, 0
@@ -355,7 +360,7 @@ class TravellingClock(_Waking):
             if fired > MAX_TIMERS_AT_ONE_INSTANT:
                 raise ClockError(f"advance: {fired} timers fell due at {self._then}, and there is no end to them")
             self._timers.take().fire()
-            await _loop_at_rest()
+            await loop_at_rest()
 
     async def _next(self, target: datetime) -> datetime | None:
         """When the next timer is due, once time may move so far."""
@@ -416,7 +421,7 @@ class TravellingClock(_Waking):
                 await self._holds_changed.wait()
         except TimeoutError:
             log.warning("time moves on, although %s is in flight after %g s", earliest.owner, earliest.limit)
-        await _loop_at_rest()
+        await loop_at_rest()
         return True
 
 
@@ -428,7 +433,7 @@ _looking: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary(
 """How many clocks are looking whether their loop is at rest; none of them is work for the others."""
 
 
-async def _loop_at_rest() -> None:
+async def loop_at_rest() -> None:
     """Until the event loop has nothing to do but to wait for sockets, threads and real time."""
     loop = asyncio.get_running_loop()
     # asyncio has no public word for this. All its own loops keep what can run now in `_ready`, and each clock that

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from emulator.clock import RealClock, monotonic
-from emulator.config import DEFAULT_KEY, Config
+from emulator.clock import RealClock, TravellingClock, monotonic
+from emulator.config import DEFAULT_KEY, Config, ConfigError
 from emulator.scenario.errors import ScenarioError
 from emulator.server import Emulator, StartError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emulator.scenario.report import Report
     from emulator.scenario.scene import Scene
     from emulator.scenario.schema import Scenario
+    from emulator.scenario.travel import Travel
     from emulator.timeline.model import Json
 
 MAX_REPEAT = 10_000
@@ -44,6 +45,7 @@ class RunWish:
     report: Path | None = None
     repeat: int = 1
     keep_going: bool = False
+    travel: bool = False
 
 
 async def run(wish: RunWish) -> int:
@@ -51,10 +53,12 @@ async def run(wish: RunWish) -> int:
     from emulator.scenario.junit import junit
     from emulator.scenario.runner import load
 
+    if wish.travel and (wish.url is not None or wish.report is not None):
+        raise ConfigError("--time travel: runs on an emulator of its own (no --url), and has no --report yet")
     scripts = []
     for file in wish.files:
         try:
-            script = load(file, inputs=wish.inputs or {})
+            script = load(file, inputs=wish.inputs or {}, travel=wish.travel)
         except ScenarioError as error:
             print(error, file=sys.stderr)
             continue
@@ -100,10 +104,20 @@ async def _run_one(script: Scenario, wish: RunWish) -> tuple[Ran, Json]:
             report = await show.play(f"{base}/v2", base.replace("http", "ws", 1), key)
         else:
             async with Emulator(Config(port=0, api_keys=(key,))) as emulator:
-                report = await show.play(emulator.rest_url, emulator.ws_url, key)
+                travel = _travel(emulator, key, script.seed) if wish.travel else None
+                report = await show.play(emulator.rest_url, emulator.ws_url, key, travel)
     except (ScenarioError, StartError, aiohttp.ClientError, OSError) as error:
         broken = str(error) or type(error).__name__
     return Ran(script.name, script.source, script.seed, began, monotonic() - start, report, broken), show.document
+
+
+def _travel(emulator: Emulator, key: str, seed: int) -> Travel:
+    """The key's account with a clock that stands still until it is moved, and ids of the scenario's seed."""
+    from emulator.scenario.travel import START, Travel
+
+    clock = TravellingClock(frozen_at=START)
+    account = emulator.accounts.add(key, seed=seed, clock=clock)
+    return Travel(clock, account.log, emulator.lobby)
 
 
 class _Show:
@@ -115,7 +129,7 @@ class _Show:
         self._scene: Scene | None = None
         self.document: Json = {}
 
-    async def play(self, rest_url: str, ws_url: str, key: str) -> Report:
+    async def play(self, rest_url: str, ws_url: str, key: str, travel: Travel | None = None) -> Report:
         from emulator.scenario.progress import Progress
         from emulator.scenario.recorded import Recorded
         from emulator.scenario.runner import run_scenario_on
@@ -131,7 +145,7 @@ class _Show:
             progress.title(f"scenario {script.name}: room {script.room['unique_name']} ({scene.room_id})")
 
         recorded = None if self._wish.report is None else Recorded(self._script, self._facts())
-        play = partial(run_scenario_on, self._script) if recorded is None else recorded.run
+        play = partial(run_scenario_on, self._script, travel=travel) if recorded is None else recorded.run
         ticking = asyncio.create_task(progress.run())
         try:
             return await play(
@@ -167,6 +181,7 @@ def _command(source: str, seed: int, wish: RunWish) -> str:
     for name, value in (wish.inputs or {}).items():
         words += ["--set", f"{name}={value}"]
     words += ["--keep-going"] if wish.keep_going else []
+    words += ["--time", "travel"] if wish.travel else []
     return shlex.join(words)
 
 

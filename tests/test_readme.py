@@ -7,6 +7,7 @@ must be of a kind that cannot be run (`text`), or the README fails here.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -172,6 +173,14 @@ async def test_snippet_tls(tmp_path: Path) -> None:
 async def test_snippet_run_scenario(emulator: Emulator) -> None:
     output = await run(["bash", "-euc", BY_NAME["run-scenario"].code.replace(".venv/bin/", "")], environment(emulator))
     assert "everything as expected" in output
+
+
+async def test_snippet_scenario_commands(emulator: Emulator, tmp_path: Path) -> None:
+    code = BY_NAME["scenario-commands"].code.replace(".venv/bin/", "").replace("scenarios/", f"{ROOT}/scenarios/")
+    output = await run(["bash", "-euc", code], environment(emulator), cwd=tmp_path)
+    assert "  3s: alice stop_video self" in output
+    assert output.strip().endswith("checked, all well")
+    assert json.loads((tmp_path / "scenario.schema.json").read_text())["type"] == "object"
 
 
 async def test_snippet_contract(emulator: Emulator, tmp_path: Path) -> None:

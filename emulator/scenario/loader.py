@@ -30,14 +30,14 @@ class FilesBeside:
         return str(file), _text(file)
 
 
-def load(path: Path | str, *, inputs: Mapping[str, object] = NO_INPUTS) -> Scenario:
+def load(path: Path | str, *, inputs: Mapping[str, object] = NO_INPUTS, travel: bool = False) -> Scenario:
     """Read a file. `inputs` are values for what the scenario declares under `inputs`: texts as one would write them
-    after `--set name=`, or numbers and booleans.
+    after `--set name=`, or numbers and booleans. `travel`: it is to run in travel time, and must be fit for that.
 
     Raises ScenarioUnreadable, BadInput, or ScenarioInvalid with every issue, its line and a caret.
     """
     path = Path(path)
-    return loads(_text(path), name=str(path), inputs=inputs, files=FilesBeside(path.parent))
+    return loads(_text(path), name=str(path), inputs=inputs, files=FilesBeside(path.parent), travel=travel)
 
 
 def _text(path: Path) -> str:
@@ -55,6 +55,7 @@ def loads(
     name: str = "<scenario>",
     inputs: Mapping[str, object] = NO_INPUTS,
     files: Files | None = None,
+    travel: bool = False,
 ) -> Scenario:
     """Read a text; `name` is what messages call it. Without `files` it can neither extend nor include others.
 
@@ -78,6 +79,10 @@ def loads(
             inputs={name: scalar.value for name, scalar in values.items()},
         )
         check(scenario.cast, scenario.entries, issues)
+        if travel:
+            from emulator.scenario.travel import check_travel  # only who travels waits for signaling to load
+
+            check_travel(scenario, issues)
         issues.raise_if_any()
         return replace(scenario, cast=scenario.cast.with_messages(has_messages(scenario.entries)))
     issues.raise_if_any()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from emulator.clients.behaviours.acting import behave
 from emulator.clients.events import MessageReceived, Noticed, StreamPublished
 from emulator.clients.room_client import RoomClient
+from emulator.clients.room_session import OpenTransport
+from emulator.clients.websocket import open_websocket
 from emulator.media.audio.loudness import dbfs
 from emulator.scenario.camera import Watched
 from emulator.scenario.cast import MediaSpec, StreamSpec
@@ -20,7 +22,8 @@ SILENCE_SECS = 1.0
 class RoomClientOnStage:
     """Keeps the promises of `StageClient`."""
 
-    def __init__(self, ticket: Ticket) -> None:
+    def __init__(self, ticket: Ticket, *, open_transport: OpenTransport | None = None) -> None:
+        """`open_transport`: the way in without a socket and without media."""
         self._client = RoomClient(
             ws_url=ticket.ws_url,
             room_id=ticket.room_id,
@@ -32,6 +35,8 @@ class RoomClientOnStage:
             rng=ticket.rng,
             kind=ticket.participant.kind,
             messages=ticket.participant.messages is True,
+            open_transport=open_transport or open_websocket,
+            media=open_transport is None,
         )
         self._behaviours = ticket.participant.behaviours
         self._rng = ticket.rng
@@ -182,9 +187,9 @@ def _message(text: str, sender: str | None) -> dict[str, object]:
     return {"payload": text} if sender is None else {"payload": text, "participant_id": sender}
 
 
-def room_client(ticket: Ticket) -> StageClient:
+def room_client(ticket: Ticket, *, open_transport: OpenTransport | None = None) -> StageClient:
     """The factory the runner uses."""
-    return RoomClientOnStage(ticket)
+    return RoomClientOnStage(ticket, open_transport=open_transport)
 
 
 def _source(spec: MediaSpec | None) -> Mapping[str, object] | None:

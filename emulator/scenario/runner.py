@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -11,6 +14,7 @@ from emulator.scenario import loader, needs
 from emulator.scenario.engine import Engine, OnStep
 from emulator.scenario.errors import ScenarioUnreadable
 from emulator.scenario.listening import listening
+from emulator.scenario.pace import TravellingPace
 from emulator.scenario.plan import make_plan
 from emulator.scenario.reading.issues import hint
 from emulator.scenario.report import Report, StepResult
@@ -20,16 +24,19 @@ from emulator.scenario.schema import Scenario
 from emulator.scenario.shipped import locate, shipped
 from emulator.scenario.stage_client import ClientFactory
 
+if TYPE_CHECKING:
+    from emulator.scenario.travel import Travel
 
-def load(path: Path | str, *, inputs: Mapping[str, object] = loader.NO_INPUTS) -> Scenario:
-    """Read a file, or the shipped scenario of that name; `inputs` as `loader.load` takes them.
+
+def load(path: Path | str, *, inputs: Mapping[str, object] = loader.NO_INPUTS, travel: bool = False) -> Scenario:
+    """Read a file, or the shipped scenario of that name; `inputs` and `travel` as `loader.load` takes them.
 
     Raises ScenarioUnreadable, BadInput or ScenarioInvalid.
     """
     found = locate(path)
     if not found.exists():
         raise ScenarioUnreadable(f"{path}: no such file, nor is it a shipped scenario{hint(str(path), shipped())}")
-    return loader.load(found, inputs=inputs)
+    return loader.load(found, inputs=inputs, travel=travel)
 
 
 async def run_file(
@@ -51,13 +58,15 @@ async def run_scenario_on(
     clients: ClientFactory | None = None,
     keep_going: bool = False,
     on_scene: Callable[[Scene], None] | None = None,
+    travel: Travel | None = None,
 ) -> Report:
     """Run a scenario in the account of `api_key`.
 
     `rest_url` includes `/v2`, `ws_url` is without `/{room id}/janus`. With `stay` nothing that fails ends the run, and
     the participants stay until it is cancelled; they then leave politely, in at most `engine.LEAVE_SECS`. `tell` gets a
     line for the room and one for each step, `on_step` the results themselves, `on_scene` the stage right before the
-    beginning. With `keep_going` a step that fails does not end the run. Raises StageError when the room cannot be had.
+    beginning. With `keep_going` a step that fails does not end the run. `travel`: in travel time, in this process (load
+    it with `travel=True`). Raises StageError when the room cannot be had.
     """
 
     def step_taken(result: StepResult) -> None:
@@ -67,7 +76,8 @@ async def run_scenario_on(
             on_step(result)
 
     async with aiohttp.ClientSession() as http:
-        rest = RestClient(http, rest_url=rest_url, api_key=api_key)
+        gate = nullcontext if travel is None else travel.gate()
+        rest = RestClient(http, rest_url=rest_url, api_key=api_key, gate=gate)
         room_id = await rest.find_or_create_room(scenario.room)
         if tell is not None:
             tell(f"scenario {scenario.name}: room {scenario.room['unique_name']} ({room_id})")
@@ -77,13 +87,17 @@ async def run_scenario_on(
             room_id=room_id,
             ws_url=ws_url,
             rest=rest,
-            clients=clients or _room_clients(),
+            clients=clients or _room_clients(travel),
+            pace=None if travel is None else TravellingPace(travel.clock),
         )
         if needs.receiver(scenario):
             scene.sink = await _receive_webhooks(rest, room_id)
         engine = Engine(make_plan(scenario), scene, on_step=step_taken, keep_going=stay or keep_going, stay=stay)
         if on_scene is not None:
             on_scene(scene)
+        if travel is not None:
+            with travel.listening(scene):
+                return await travel.along(engine.run())
         async with listening(scene, rest, needs.news(scenario)):
             return await engine.run()
 
@@ -100,8 +114,9 @@ async def _receive_webhooks(rest: RestClient, room_id: str) -> str | None:
     return sink
 
 
-def _room_clients() -> ClientFactory:
+def _room_clients(travel: Travel | None) -> ClientFactory:
     """Imported when a run needs it: loading the media codecs takes longer than reading a scenario."""
+    from emulator.clients.memory_transport import memory_opener
     from emulator.scenario.room_client import room_client
 
-    return room_client
+    return room_client if travel is None else partial(room_client, open_transport=memory_opener(travel.lobby))

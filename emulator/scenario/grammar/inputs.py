@@ -128,12 +128,13 @@ DECLARATIONS = InputDeclarations()
 def from_outside(declared: MappingOf[str, Input], given: MappingOf[str, object], issues: Issues) -> dict[str, Scalar]:
     """The values that hold for a scenario as it is started: `given` as texts, numbers or booleans.
 
-    Raises BadInput for one that nobody declares or that does not fit; one that is missing is an issue.
+    Raises BadInput for one that nobody declares or that does not fit, Misread when one is missing.
     """
     for name in given:
         if name not in declared:
             raise BadInput(f'unknown input "{name}"{hint(name, declared) or "; the scenario declares none"}')
     values = {}
+    missing: Misread | None = None
     for name, asked in declared.items():
         if name in given:
             text = given[name] if isinstance(given[name], str) else written(_plain(name, given[name]))
@@ -141,7 +142,10 @@ def from_outside(declared: MappingOf[str, Input], given: MappingOf[str, object],
         elif asked.default is not None:
             values[name] = asked.default
         else:
-            issues.add(asked.mark, f'the input "{name}" has no default, so a value must be given: --set {name}=...')
+            message = f'the input "{name}" has no default, so a value must be given: --set {name}=...'
+            missing = issues.misread(asked.mark, message)
+    if missing is not None:
+        raise missing
     return values
 
 
