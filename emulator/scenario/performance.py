@@ -193,6 +193,7 @@ class Performance:
         wanted, who = expected.expectation, expected.who.text
 
         async def verify() -> None:
+            await self._all.scene.arrived(who)
             await filled(wanted, self._value_of).verify(self._all.scene, who)
 
         return await self._attempt(wanted, who, f"expect {self._described(wanted)}", time, verify)

@@ -49,6 +49,8 @@ class Actor:
         """A new one for each person it comes back as."""
         self.persons = 1
         self.client: StageClient | None = None
+        self.joining: asyncio.Future[None] | None = None
+        """Until a join that is under way has ended, well or not."""
         self.joins = 0
         self.subscribing: set[asyncio.Task[None]] = set()
 
@@ -194,6 +196,14 @@ class Scene:
         actor = self.actors[name]
         if actor.client is not None and actor.client.connected:
             raise StepFailed(f"{name} is in the room already")
+        actor.joining = asyncio.get_running_loop().create_future()
+        try:
+            await self._come_in(name, actor)
+        finally:
+            actor.joining.set_result(None)
+            actor.joining = None
+
+    async def _come_in(self, name: str, actor: Actor) -> None:
         token = await self.token(name)
         actor.joins += 1
         rng = draws.generator(self._seed, name, "client", str(actor.joins))
@@ -207,6 +217,13 @@ class Scene:
     def _read(self, name: str, text: str, sender: str) -> None:
         facts = {"text": text, "to": name, "from": self.name_of(sender), "participant_id": sender}
         self.chronicle.tell("message", text, facts)
+
+    async def arrived(self, name: str) -> None:
+        """Wait for joins that are under way: who is looked at meanwhile is neither there nor gone."""
+        for member in self.cast.members(name) if name in self.cast else ():
+            joining = self.actors[member].joining
+            if joining is not None:
+                await asyncio.wait([joining])
 
     async def rejoin(self, name: str) -> None:
         """Leave, if in the room, and come in as somebody new of the same name. Raises as `join` does."""

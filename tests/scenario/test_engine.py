@@ -412,3 +412,19 @@ def test_with_keep_going_the_others_go_on_and_what_repeats_and_fails_is_not_repe
     assert room.said.count("alice publish self") == 1
     assert room.said.count("carol join") == 5
     assert not report.stopped
+
+
+def test_who_is_still_coming_in_is_looked_at_when_there() -> None:
+    """Not taken for somebody who has gone: bob needs 5 s, what is expected of him is due at once."""
+
+    async def meet() -> Report:
+        room = FakeRoom()
+        room.takes["bob join"] = 5.0
+        text = scenario(
+            "- {at: 0s, do: {alice: {publish: self}}, expect: {bob: {sees: alice/self, within: 9s}}}",
+            joins="- {at: 0s, do: {alice: join, bob: join, carol: join}}\n",
+        )
+        return await play(text, room)
+
+    report = run_virtually(meet())
+    assert report.ok, report.describe()
