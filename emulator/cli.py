@@ -275,6 +275,7 @@ def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def _add_schema(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     schema = commands.add_parser("schema", help="print the JSON Schema of scenarios, for editors")
+    schema.add_argument("--docs", action="store_true", help="the grammar as a page for people instead, in Markdown")
     _add_common(schema)
     schema.set_defaults(action=_schema)
 
@@ -459,7 +460,7 @@ def _validate(options: argparse.Namespace) -> int:
 def _schema(options: argparse.Namespace) -> int:
     from emulator.scenario.commands import schema
 
-    return schema()
+    return schema(docs=options.docs)
 
 
 def _init(options: argparse.Namespace) -> int:

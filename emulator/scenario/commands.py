@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emulator.scenario.errors import BadInput, ScenarioError
 from emulator.scenario.grammar.document import json_schema
+from emulator.scenario.grammar.page import page
 from emulator.scenario.plan import make_plan
 from emulator.scenario.runner import load
 
@@ -36,6 +37,10 @@ def validate(files: Sequence[Path], *, travel: bool) -> int:
     return 1 if wrong else 0
 
 
-def schema() -> int:
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+def schema(*, docs: bool) -> int:
+    print(page() if docs else schema_text(), end="")
     return 0
+
+
+def schema_text() -> str:
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"

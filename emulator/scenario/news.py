@@ -173,7 +173,7 @@ class _Glob:
         return word.text
 
     def json_schema(self) -> JsonSchema:
-        return {"anyOf": [{"enum": self._known}, {"type": "string", "pattern": r"[*?]"}]}
+        return {"anyOf": [{"enum": self._known}, {"type": "string", "title": "a glob", "pattern": r"[*?]"}]}
 
 
 class _Call:
@@ -185,7 +185,11 @@ class _Call:
         return self._text.read(node, issues).text
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": r"^(GET|POST|PATCH|PUT|DELETE|\*) /"}
+        return {
+            "type": "string",
+            "title": "a call such as POST /v2/rooms",
+            "pattern": r"^(GET|POST|PATCH|PUT|DELETE|\*) /",
+        }
 
 
 class _MessageGlob:

@@ -27,6 +27,13 @@ def test_shipped_scenarios_fit_it(name: str) -> None:
     VALIDATOR.validate(as_json(shipped()[name].read_text()))
 
 
+@pytest.mark.parametrize("act", ["impair: {who: a, loss: '${share}'}", "expect: {participants: {present: '${n}'}}"])
+def test_inputs_may_stand_anywhere(act: str) -> None:
+    text = f"{{version: 1, name: x, participants: {{a: }}, timeline: [{{at: 0s, do: {{{act}}}}}]}}"
+    VALIDATOR.validate(as_json(text))
+    assert not VALIDATOR.is_valid(as_json(text.replace("$", "")))
+
+
 @pytest.mark.parametrize(
     "change",
     [

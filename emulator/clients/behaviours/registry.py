@@ -5,6 +5,8 @@ A kind is one small file beside this one: a class under a line that gives its wo
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -28,6 +30,14 @@ class BehaviourKind:
     options: Mapping[str, Option]
     build: Callable[..., Behaviour]
     required: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What its file says of it behind the word, if it is alone there, and the first paragraph of its docstring."""
+        word, _, rest = (sys.modules[self.build.__module__].__doc__ or "").partition(": ")
+        told = [rest] if word == f"`{self.word}`" else []
+        told.append(inspect.cleandoc(self.build.__doc__ or ""))
+        return " ".join(" ".join(text.strip().partition("\n\n")[0] for text in told).split())
 
 
 BEHAVIOURS: dict[str, BehaviourKind] = {}

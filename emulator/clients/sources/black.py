@@ -1,4 +1,7 @@
-"""`black`: the SDK's fallback for a missing camera, a black canvas of 180 x 180 at one frame per second (4.3)."""
+"""`black`: the SDK's fallback for a missing camera, a black canvas of 180 x 180 at one frame per second.
+
+signaling.md 4.3.
+"""
 
 from __future__ import annotations
 

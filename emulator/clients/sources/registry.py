@@ -5,6 +5,7 @@ A kind is one small file beside this one: a function under a line that gives its
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -35,6 +36,12 @@ class SourceKind(Generic[SourceT]):
     build: Callable[..., SourceT]
     tells: bool
     required: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The first paragraph of its file's docstring, behind the word."""
+        doc = sys.modules[self.build.__module__].__doc__ or ""
+        return " ".join(doc.strip().partition("\n\n")[0].partition("`: ")[2].split())
 
 
 VIDEO_SOURCES: dict[str, SourceKind[VideoSource]] = {}

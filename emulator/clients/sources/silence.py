@@ -1,4 +1,7 @@
-"""`silence`: a muted microphone, and the SDK's fallback for a missing one (signaling.md 4.3)."""
+"""`silence`: a muted microphone, and the SDK's fallback for a missing one.
+
+signaling.md 4.3.
+"""
 
 from __future__ import annotations
 

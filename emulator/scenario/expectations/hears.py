@@ -33,6 +33,8 @@ class _Hearing(Expectation):
 
 @expectation("hears", PARTICIPANT)
 class Hears(_Hearing):
+    """This participant's own tone is in the mixed audio that arrives."""
+
     def describe(self) -> str:
         return f"hears {self.participant}"
 
@@ -43,6 +45,8 @@ class Hears(_Hearing):
 
 @expectation("hears_not", PARTICIPANT)
 class HearsNot(_Hearing):
+    """The tone is no longer in it."""
+
     def describe(self) -> str:
         return f"hears_not {self.participant}"
 

@@ -56,7 +56,7 @@ class _File:
         return word
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": r"\.ya?ml$"}
+        return {"type": "string", "title": "a file such as parts/knock.yaml", "pattern": r"\.ya?ml$"}
 
 
 class _With:

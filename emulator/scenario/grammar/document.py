@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.scenario.grammar.assembly import EXTENDS, INCLUDE
-from emulator.scenario.grammar.doing import do_schema, expect_schema
+from emulator.scenario.grammar.doing import definitions
 from emulator.scenario.grammar.inputs import DECLARATIONS
+from emulator.scenario.grammar.media import AUDIO, VIDEO
 from emulator.scenario.grammar.people import Participants
 from emulator.scenario.grammar.timeline import FINALLY, TIMELINE
 from emulator.scenario.reading.issues import Issues
@@ -38,7 +39,7 @@ class _Url:
         return self._text.read(node, issues).text
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": "^https?://"}
+        return {"type": "string", "title": "a URL", "pattern": "^https?://"}
 
 
 _URL = _Url()
@@ -46,11 +47,12 @@ ROOM = Record(
     "the room",
     {
         "unique_name": Field(Text("a unique name", longest=100), about="the scenario's name, if left out"),
-        "max_participants": Field(Integer(2, 50)),  # rest-and-webhooks.md 2.2
-        "enable_recording": Field(Flag()),
+        # rest-and-webhooks.md 2.2
+        "max_participants": Field(Integer(2, 50), about="how many it takes; 10 if left out"),
+        "enable_recording": Field(Flag(), about="whether everybody in it is recorded"),
         "webhook_event_url": Field(_URL, about="where webhooks go; to the scenario's own receiver, if it expects any"),
-        "webhook_event_failover_url": Field(_URL),
-        "webhook_timeout_secs": Field(Integer(0, 30)),
+        "webhook_event_failover_url": Field(_URL, about="where they go when that fails"),
+        "webhook_timeout_secs": Field(Integer(0, 30), about="how long a receiver may take to answer"),
     },
     _room,
 )
@@ -79,7 +81,13 @@ def json_schema() -> JsonSchema:
 
     What `${name}` may stand for is not checked there: such a text is let through everywhere.
     """
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_for_files(DOCUMENT.json_schema())}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_for_files(strict_schema())}
+
+
+def strict_schema() -> JsonSchema:
+    """The same for a scenario of one file in which everything is filled in."""
+    defs = {**definitions(), "video": VIDEO.definition(), "audio": AUDIO.definition()}
+    return {"title": "A scenario of the Rooms emulator", **DOCUMENT.json_schema(), "$defs": defs}
 
 
 _REFERENCE: JsonSchema = {"type": "string", "pattern": r"\$\{[^{}]+\}"}
@@ -87,7 +95,7 @@ _REFERENCE: JsonSchema = {"type": "string", "pattern": r"\$\{[^{}]+\}"}
 
 def _for_files(schema: JsonSchema) -> JsonSchema:
     """A file that extends another needs less of its own; and no scalar of it needs to be there before it is filled."""
-    schema = _lenient({**schema, "$defs": {"do": do_schema(), "expect": expect_schema()}})
+    schema = _lenient(schema)
     needs = schema.pop("required")
     schema["required"] = ["version"]
     schema["anyOf"] = [{"required": ["extends"]}, {"required": ["include"]}, {"required": needs}]
@@ -102,7 +110,7 @@ def _lenient(schema: Any) -> Any:
         return schema
     read = {
         key: {name: _lenient(value) for name, value in inner.items()}
-        if key == "properties"
+        if key in ("properties", "$defs")
         else _lenient(inner)
         if key in ("items", "additionalProperties", "anyOf", "oneOf")
         else inner

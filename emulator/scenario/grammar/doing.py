@@ -65,24 +65,38 @@ class Do:
         return Action(Word(who.text, who.mark), tuple(step for several in steps for step in several))
 
     def json_schema(self) -> JsonSchema:
-        return {"$ref": "#/$defs/do"}
+        return reference("do")
 
 
-def do_schema() -> JsonSchema:
-    """What `#/$defs/do` is: it contains itself."""
-    properties: dict[str, JsonSchema] = {MODERATOR: _step_schema(MODERATOR_STEPS)}
-    for word, kind in STAGE_STEPS.items():
-        properties[word] = kind_schema(kind)
-    for word, block in BLOCKS.items():
-        properties[word] = {**block.json_schema(), "description": block.about}
-    properties["expect"] = {"$ref": "#/$defs/expect"}
-    group = {
-        "type": "object",
-        "minProperties": 1,
-        "properties": properties,
-        "additionalProperties": _step_schema(PARTICIPANT_STEPS),
+def definitions() -> dict[str, JsonSchema]:
+    """What is under `$defs`: `do` and `expect`, which contain themselves, and what stands in several places of them."""
+    acts: dict[str, JsonSchema] = {
+        MODERATOR: {**_several(reference("moderation")), "description": "what is done over REST"},
+        **{word: reference(word) for word in STAGE_STEPS},
+        **{word: {**block.json_schema(), "description": block.about} for word, block in BLOCKS.items()},
+        "expect": {**reference("expect"), "description": "what must have come true before it goes on"},
     }
-    return {"anyOf": [group, {"type": "array", "minItems": 1, "items": group}]}
+    wanted = {word: _several(_stage_schema(kind)) for word, kind in STAGE_EXPECTATIONS.items()}
+    return {
+        "do": _several(reference("acts")),
+        "acts": _names(acts, _several(reference("step"))),
+        "step": _step_schema(PARTICIPANT_STEPS),
+        "moderation": _step_schema(MODERATOR_STEPS),
+        **{word: kind_schema(kind) for word, kind in STAGE_STEPS.items()},
+        "expect": _several(reference("wanted")),
+        "wanted": _names(wanted, _several(reference("expectation"))),
+        "expectation": {"anyOf": [_expectation_schema(word) for word in EXPECTATIONS]},
+    }
+
+
+def reference(name: str) -> JsonSchema:
+    """Where in `$defs` it stands."""
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _names(words: dict[str, JsonSchema], of_participant: JsonSchema) -> JsonSchema:
+    """Words of the grammar, and under any other key what goes with a participant's name."""
+    return {"type": "object", "minProperties": 1, "properties": words, "additionalProperties": of_participant}
 
 
 def stage_action(key: Scalar, node: Node, issues: Issues) -> Action:
@@ -189,8 +203,7 @@ def _step_schema(kinds: dict[str, StepKind]) -> JsonSchema:
     bare = [word for word, kind in kinds.items() if kind.argument is None]
     properties = {word: kind_schema(kind) for word, kind in kinds.items()}
     mapping = {"type": "object", "minProperties": 1, "properties": properties, "additionalProperties": False}
-    one = {"anyOf": [{"enum": bare}, mapping]}
-    return {"anyOf": [*one["anyOf"], {"type": "array", "minItems": 1, "items": one}]}
+    return {"anyOf": [{"enum": bare}, mapping]}
 
 
 class Expect:
@@ -225,19 +238,7 @@ class Expect:
         return [Expected(name, expectation) for expectation in found]
 
     def json_schema(self) -> JsonSchema:
-        return {"$ref": "#/$defs/expect"}
-
-
-def expect_schema() -> JsonSchema:
-    one = {"anyOf": [_expectation_schema(word) for word in EXPECTATIONS]}
-    properties = {word: _several(_stage_schema(kind)) for word, kind in STAGE_EXPECTATIONS.items()}
-    group = {
-        "type": "object",
-        "minProperties": 1,
-        "properties": properties,
-        "additionalProperties": _several(one),
-    }
-    return {"anyOf": [group, {"type": "array", "minItems": 1, "items": group}]}
+        return reference("expect")
 
 
 EXPECT = Expect()
@@ -275,8 +276,12 @@ def _stage_schema(kind: ExpectationKind) -> JsonSchema:
 def _with_within(schema: JsonSchema) -> JsonSchema:
     if schema.get("type") != "object":
         return schema
-    within = {**_WITHIN.json_schema(), "description": f"how long that may take; {written(DEFAULT_WITHIN)} if left out"}
-    return {**schema, "properties": {**schema["properties"], "within": within}}
+    return {**schema, "properties": {**schema["properties"], "within": _within_schema()}}
+
+
+def _within_schema() -> JsonSchema:
+    about = f"how long that may take; {written(DEFAULT_WITHIN)} if left out"
+    return {**_WITHIN.json_schema(), "description": about}
 
 
 def _expectation(node: Node, issues: Issues) -> Expectation:
@@ -305,7 +310,7 @@ def _expectation_schema(word: str) -> JsonSchema:
     return {
         "type": "object",
         "description": kind.summary,
-        "properties": {word: kind.argument.json_schema(), "within": _WITHIN.json_schema()},
+        "properties": {word: kind.argument.json_schema(), "within": _within_schema()},
         "required": [word],
         "additionalProperties": False,
     }

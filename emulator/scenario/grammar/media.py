@@ -77,6 +77,10 @@ class Media(Generic[SourceT]):
             raise issues.misread(mark, str(error)) from None
 
     def json_schema(self) -> JsonSchema:
+        """Where `definition` is found: it stands in several places."""
+        return {"$ref": f"#/$defs/{self._what}"}
+
+    def definition(self) -> JsonSchema:
         bare = Choice(self._what, tuple(name for name, kind in self._sources.items() if not kind.required))
         return {
             "anyOf": [{"type": "boolean"}, bare.json_schema(), *(each.json_schema() for each in self._records.values())]
@@ -92,7 +96,10 @@ class _Stream:
 
     _record: Record[dict[str, MediaSpec | None]] = Record(
         "a stream",
-        {"video": Field(VIDEO), "audio": Field(AUDIO)},
+        {
+            "video": Field(VIDEO, about="the source of its pictures; none if left out"),
+            "audio": Field(AUDIO, about="the source of its sound; none if left out"),
+        },
         lambda mark, **given: given,
     )
 

@@ -30,7 +30,7 @@ class _Size:
         raise issues.misread(node.mark, f"{expected}, got {describe(node)}")
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string", "pattern": "^[0-9]{2,4}x[0-9]{2,4}$"}
+        return {"type": "string", "title": "a size such as 640x360", "pattern": "^[0-9]{2,4}x[0-9]{2,4}$"}
 
 
 class _Bitrate:
@@ -48,7 +48,8 @@ class _Bitrate:
         raise issues.misread(node.mark, f"expected a bitrate such as 300k, from 20k to 20M, got {describe(node)}")
 
     def json_schema(self) -> JsonSchema:
-        return {"anyOf": [{"type": "string", "pattern": "^[0-9.]+[kM]?$"}, {"type": "number"}]}
+        text = {"type": "string", "title": "a bitrate such as 300k", "pattern": "^[0-9.]+[kM]?$"}
+        return {"anyOf": [text, {"type": "number", "minimum": 20_000, "maximum": 20_000_000}]}
 
 
 class Span:
@@ -74,7 +75,7 @@ class Span:
         return first, last
 
     def json_schema(self) -> JsonSchema:
-        return {"type": "string"}
+        return {"type": "string", "title": "a duration, or `uniform(1s, 3s)`"}
 
 
 class _Plain:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emulator.scenario.expectations.base import STAGE_EXPECTATIONS
-from emulator.scenario.grammar.doing import EXPECT, Do, kind_schema, stage_action
+from emulator.scenario.grammar.doing import EXPECT, Do, reference, stage_action
 from emulator.scenario.milestones import HAPPENINGS, PUBLISHED, UNPUBLISHED, Milestone
 from emulator.scenario.news import pattern_fields, pattern_of, pattern_schema
 from emulator.scenario.reading import durations
@@ -14,7 +14,6 @@ from emulator.scenario.reading.names import MILESTONE
 from emulator.scenario.reading.nodes import Node, Scalar, Word, describe
 from emulator.scenario.reading.shapes import Duration, Field, Integer, JsonSchema, ListOf, Record, Text
 from emulator.scenario.schema import MAX_TIMES, Action, After, At, Entry, Every, Finally, Groups, Span, Trigger, When
-from emulator.scenario.steps.base import STAGE_STEPS
 
 _TRIGGERS = ("at", "after", "every", "when")
 
@@ -41,7 +40,8 @@ class _After:
     def json_schema(self) -> JsonSchema:
         happenings = "|".join(HAPPENINGS)
         duration = durations.PATTERN.strip("^$")
-        return {"type": "string", "pattern": rf"^[^./]+(/[^./]+)?\.({happenings})(\s*\+\s*{duration})?$"}
+        pattern = rf"^[^./]+(/[^./]+)?\.({happenings})(\s*\+\s*{duration})?$"
+        return {"type": "string", "title": "a milestone such as alice.published + 2s", "pattern": pattern}
 
 
 class _When:
@@ -102,7 +102,7 @@ class _StageWord:
         return stage_action(Scalar(node.mark, self._word, self._word), node, issues)
 
     def json_schema(self) -> JsonSchema:
-        return kind_schema(STAGE_STEPS[self._word])
+        return reference(self._word)
 
 
 class _Entry:
@@ -120,7 +120,7 @@ class _Entry:
             "from": Field(Duration(), about="with every: when the first is; after one period if left out"),
             "times": Field(Integer(1, 1_000_000), about="with every: how often; until all else has ended if left out"),
             "jitter": Field(Duration(), about="each action begins up to so much later, drawn from the seed"),
-            **{word: Field(_StageWord(word)) for word in _SUGAR},
+            **{word: Field(_StageWord(word), about="a step of the stage; it comes before do") for word in _SUGAR},
             "do": Field(Do(), about="what is done: a mapping at once, a list one after the other"),
             "expect": Field(EXPECT, about="what must come true then, all waited for at once"),
             "span": Field(_SpanLimit(), about="how long all of it may take"),

@@ -181,7 +181,10 @@ class ConditionShape:
         one: JsonSchema = {"type": ["string", "number", "boolean", "null"]}
         if self._numbers:
             one = {
-                "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^(>=|<=|!=|>|<) *[0-9]"}]
+                "anyOf": [
+                    {"type": "integer", "minimum": 0},
+                    {"type": "string", "title": "a comparison", "pattern": "^(>=|<=|!=|>|<) *[0-9]"},
+                ]
             }
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 

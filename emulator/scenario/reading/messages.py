@@ -61,12 +61,22 @@ def _incoming(mark: Mark, text: Word, **sender: Word) -> Incoming:
 OUTGOING = _Message(
     Record(
         "a message to say",
-        {"text": Field(_TEXT, required=True), "to": Field(ListOf("participants", PARTICIPANT, or_one=True))},
+        {
+            "text": Field(_TEXT, required=True, about="what is said"),
+            "to": Field(ListOf("participants", PARTICIPANT, or_one=True), about="to whom; everyone if left out"),
+        },
         _outgoing,
     ),
     Outgoing,
 )
 INCOMING = _Message(
-    Record("a message to read", {"text": Field(_TEXT, required=True), "from": Field(PARTICIPANT)}, _incoming),
+    Record(
+        "a message to read",
+        {
+            "text": Field(_TEXT, required=True, about="the whole text"),
+            "from": Field(PARTICIPANT, about="who must have said it; anyone if left out"),
+        },
+        _incoming,
+    ),
     Incoming,
 )

@@ -54,7 +54,7 @@ class Text:
 
     def json_schema(self) -> JsonSchema:
         # Without the pattern: \w means less in the dialect of JSON schemas, and an editor must not refuse what we take.
-        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+        return {"type": "string", "title": self.what, "minLength": 1, "maxLength": self.longest}
 
 
 @dataclass(frozen=True, slots=True)

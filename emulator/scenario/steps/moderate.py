@@ -43,16 +43,22 @@ class _Moderate(Step):
 
 @step("mute", NAMES, kinds=MODERATOR_STEPS)
 class Mute(_Moderate):
+    """Nobody hears them any more."""
+
     action = "mute"
 
 
 @step("unmute", NAMES, kinds=MODERATOR_STEPS)
 class Unmute(_Moderate):
+    """They are heard again."""
+
     action = "unmute"
 
 
 @step("kick", NAMES, kinds=MODERATOR_STEPS)
 class Kick(_Moderate):
+    """They are thrown out."""
+
     action = "kick"
 
     def reaches(self, who: str, cast: Cast) -> tuple[Milestone, ...]:

@@ -47,7 +47,8 @@ def schema_of(kind: Kind) -> dict[str, JsonSchema]:
     found = {}
     for name, schema in kind.schema()["properties"].items():
         text = {"type": "string", "pattern": durations.PATTERN}
-        found[name] = {"anyOf": [schema, text]} if timed(name) else schema
+        about = {"description": schema["description"]} if "description" in schema else {}
+        found[name] = {"anyOf": [schema, text], **about} if timed(name) else schema
     return found
 
 

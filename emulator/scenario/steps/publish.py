@@ -36,6 +36,8 @@ class Publish(Step):
 @step("unpublish", STREAM_KEY)
 @dataclass(frozen=True, slots=True)
 class Unpublish(Step):
+    """Stop sending a stream; it is gone for everyone."""
+
     key: Word
 
     def describe(self) -> str:

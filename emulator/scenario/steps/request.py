@@ -59,7 +59,7 @@ def _request(mark: object, method: str, path: Word, **given: Any) -> _Call:
 REQUEST = Record(
     "a request",
     {
-        "method": Field(Choice("method", ("GET", "POST", "PATCH", "PUT", "DELETE")), required=True),
+        "method": Field(Choice("method", ("GET", "POST", "PATCH", "PUT", "DELETE")), required=True, about="of HTTP"),
         "path": Field(
             Text("a path such as /rooms", r"/\S*", "it begins with /", 1000),
             required=True,
@@ -204,7 +204,9 @@ class CreateToken(_Named):
 
 @step(
     "refresh_token",
-    _Options({"room": _OWN, "token": Field(Text("a refresh token", longest=5000)), "as": _AS}),
+    _Options(
+        {"room": _OWN, "token": Field(Text("a refresh token", longest=5000), about="the refresh token"), "as": _AS}
+    ),
     kinds=MODERATOR_STEPS,
 )
 class RefreshToken(_Named):

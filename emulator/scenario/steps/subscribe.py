@@ -90,6 +90,8 @@ class Subscribe(Step):
 @step("unsubscribe", STREAM)
 @dataclass(frozen=True, slots=True)
 class Unsubscribe(Step):
+    """Watch a stream no more."""
+
     stream: StreamName
 
     def describe(self) -> str:

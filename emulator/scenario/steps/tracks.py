@@ -41,19 +41,27 @@ class _SetTrack(Step):
 
 @step("stop_video", STREAM_KEY)
 class StopVideo(_SetTrack):
+    """Switch the camera of a published stream off: it is announced, and no pictures are sent."""
+
     medium, enabled = "video", False
 
 
 @step("start_video", STREAM_KEY)
 class StartVideo(_SetTrack):
+    """Switch the camera on again."""
+
     medium, enabled = "video", True
 
 
 @step("stop_audio", STREAM_KEY)
 class StopAudio(_SetTrack):
+    """Switch the microphone of a published stream off."""
+
     medium, enabled = "audio", False
 
 
 @step("start_audio", STREAM_KEY)
 class StartAudio(_SetTrack):
+    """Switch the microphone on again."""
+
     medium, enabled = "audio", True
