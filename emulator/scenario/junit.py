@@ -64,12 +64,14 @@ def _suite(ran: Ran) -> ElementTree.Element:
 
 def _case(ran: Ran, result: StepResult) -> ElementTree.Element:
     took = 0.0 if result.began is None or result.ended is None else result.ended - result.began
-    place = f" (line {result.line})" if result.line else ""
+    place = f" ({result.place})" if result.place else ""
+    where = {"file": _clean(result.file or ran.source), "line": str(result.line)} if result.line else {}
     case = ElementTree.Element(
         "testcase",
         classname=_clean(ran.name),
         name=_clean(f"{result.who} {result.what}{place}"),
         time=f"{took:.3f}",
+        attrib=where,
     )
     if result.outcome is Outcome.FAILED:
         failure = ElementTree.SubElement(case, "failure", message=_clean(result.message), type="failed")

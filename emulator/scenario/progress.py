@@ -71,7 +71,7 @@ class Progress:
         took = "" if result.began is None or result.ended is None else f"  \x1b[2m{_took(result)}\x1b[0m"
         line = f"{at:8.3f}s  \x1b[{colour}m{sign}\x1b[0m \x1b[1m{result.who}\x1b[0m {result.what}{took}"
         if result.message:
-            place = f"line {result.line}: " if result.line else ""
+            place = f"{result.place}: " if result.place else ""
             line += f"\n           \x1b[{colour}m{place}{result.message[:MAX_MESSAGE]}\x1b[0m"
         return line
 

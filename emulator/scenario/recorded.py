@@ -167,5 +167,5 @@ def check_of(result: StepResult, offset: float) -> Check:
         at=began + offset,
         end=None if result.ended is None else result.ended + offset,
         message=result.message,
-        place=f"line {result.line}" if result.line else "",
+        place=result.place,
     )

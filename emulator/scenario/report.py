@@ -36,13 +36,19 @@ class StepResult:
     file: str = ""
     """Which file the line is of, if not the scenario's own."""
 
+    @property
+    def place(self) -> str:
+        """`line 5`, or `parts/knock.yaml, line 5`; empty for what no line asks for."""
+        file = f"{self.file}, " if self.file else ""
+        return f"{file}line {self.line}" if self.line else ""
+
     def describe(self) -> str:
         """One line: `   1.003s  alice publish self: done in 0.212s`; a failure goes on with its message."""
         when = f"{self.planned:8.3f}s" if self.began is None else f"{self.began:8.3f}s"
         took = "" if self.began is None or self.ended is None else f" in {self.ended - self.began:.3f}s"
         late = 0.0 if self.began is None else self.began - self.planned
         note = f" ({late:.3f}s late)" if late >= LATE_SECS else ""
-        place = f" ({self.file}, line {self.line})" if self.file else f" (line {self.line})" if self.line else ""
+        place = f" ({self.place})" if self.place else ""
         message = f"{place}: {self.message}" if self.message else ""
         return f"{when}  {self.who} {self.what}: {self.outcome}{took}{note}{message}"
 

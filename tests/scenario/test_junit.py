@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -45,6 +46,20 @@ def test_each_step_is_a_case_and_the_counts_are_those_of_the_cases() -> None:
         "scenario": "standup.yaml",
         "seed": "7",
     }
+
+
+def test_a_case_says_where_it_is_written_also_in_an_included_file() -> None:
+    included = replace(FAILED, file="parts/knock.yaml")
+    unasked = replace(DONE, line=0)
+    cases = ElementTree.fromstring(junit([a_run(DONE, included, unasked)])).findall("testsuite/testcase")
+    assert [(case.get("file"), case.get("line")) for case in cases] == [
+        ("standup.yaml", "5"),
+        ("parts/knock.yaml", "9"),
+        (None, None),
+    ]
+    assert cases[1].get("name") == "bob expect sees alice/self (parts/knock.yaml, line 9)"
+    assert cases[2].get("name") == "alice join"
+    assert "(parts/knock.yaml, line 9): black" in (cases[1].findtext("failure") or "")
 
 
 def test_a_failure_says_why_whatever_characters_it_is_made_of() -> None:
