@@ -16,8 +16,9 @@ from emulator.scenario.commands import schema_text
 from emulator.scenario.expectations.base import EXPECTATIONS, STAGE_EXPECTATIONS
 from emulator.scenario.grammar.document import strict_schema
 from emulator.scenario.grammar.page import page
+from emulator.scenario.loader import loads
 from emulator.scenario.plan import make_plan
-from emulator.scenario.runner import load
+from emulator.scenario.runner import load, run_scenario_on
 from emulator.scenario.shipped import shipped
 from emulator.scenario.steps.base import MODERATOR_STEPS, PARTICIPANT_STEPS, STAGE_STEPS
 from emulator.server import Emulator
@@ -81,6 +82,13 @@ def test_examples_are_scenarios(text: str, tmp_path: Path) -> None:
     plan = make_plan(load(_written(text, tmp_path)))
     assert plan.describe()
     Draft202012Validator(json.loads(schema_text())).validate(yaml.safe_load(_filled(text)))
+
+
+async def test_the_first_example_runs_with_media(emulator: Emulator) -> None:
+    where = {"rest_url": emulator.rest_url, "ws_url": emulator.ws_url, "api_key": "KEY_page_media"}
+    report = await run_scenario_on(loads(WHOLE[0]), **where)
+    assert report.ok, report.describe()
+    assert any("hears alice" in result.what for result in report.results)
 
 
 async def test_the_last_example_runs_in_travel_time(emulator: Emulator) -> None:

@@ -70,7 +70,14 @@ def _places(schema: JsonSchema) -> Mapping[str, str]:
         "wait_for": _keys(_merged(defs["wait_for"])),
         "impair": _keys(_record(defs["impair"])),
         "impairments": _parameters(_record(defs["impair"])["properties"]),
-        "facts": "\n".join(f"- `{name}`: {_words(surface.facts)}" for name, surface in SURFACES.items()),
+        "facts": _table(
+            ("of", "fact", "what it is"),
+            (
+                (f"`{name}`", f"`{fact}`", _cell(about))
+                for name, surface in SURFACES.items()
+                for fact, about in surface.facts.items()
+            ),
+        ),
         "fault": _faults(defs["fault"]),
         "clock": f"`freeze`, `resume`, or a mapping:\n\n{_keys(_record(defs['clock']))}",
         "expectation": _table(
