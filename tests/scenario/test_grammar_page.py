@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from emulator.cli import main
 from emulator.clients.behaviours.registry import BEHAVIOURS
 from emulator.clients.sources.registry import AUDIO_SOURCES, VIDEO_SOURCES
 from emulator.scenario.commands import schema_text
@@ -40,6 +41,12 @@ def test_the_page_is_what_the_grammar_makes() -> None:
 
 def test_the_schema_is_what_the_grammar_makes() -> None:
     assert (SCENARIOS / "scenario.schema.json").read_text() == schema_text(), f"{MAKE} > scenarios/scenario.schema.json"
+
+
+@pytest.mark.parametrize(("words", "file"), [(["schema"], "scenario.schema.json"), (["schema", "--docs"], "README.md")])
+def test_the_command_prints_both(words: list[str], file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    assert capsys.readouterr().out == (SCENARIOS / file).read_text()
 
 
 def test_the_page_names_all_there_is() -> None:
