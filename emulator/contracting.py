@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from emulator.config import DEFAULT_KEY, Config
-from emulator.contract.api import Api
+from emulator.contract.api import Api, checked_base_url
 from emulator.contract.cassette import Cassette, CassetteError, drift
 from emulator.contract.checks import CHECKS
 from emulator.contract.consumer import Contract, ContractError, Replay, contract_of
@@ -34,6 +34,8 @@ async def contract(
     base_url: str | None, api_key: str, *, only: Sequence[str], cassette: Path | None, report: Path | None
 ) -> int:
     """Exit code 0 when all checks hold there (without a base URL: here), 1 when not, 2 when none can be made."""
+    if base_url is not None and _is_wrong(base_url):
+        return 2
     unknown = [name for name in only if name not in CHECKS]
     if unknown:
         print(f"rooms-emulator: no such check: {', '.join(unknown)} (contract --list tells all)", file=sys.stderr)
@@ -112,6 +114,8 @@ async def record(url: str, api_key: str, path: Path, *, consumer: str) -> int:
 
 async def verify(path: Path, base_url: str, api_key: str) -> int:
     """Exit code 0 when another server gives the consumer all it used, 1 when not, 2 when the file is none."""
+    if _is_wrong(base_url):
+        return 2
     try:
         agreed = Contract.read(path)
     except (OSError, ContractError, UnicodeDecodeError) as error:
@@ -132,6 +136,8 @@ async def verify(path: Path, base_url: str, api_key: str) -> int:
 
 async def proxy(upstream: str, *, host: str, port: int) -> int:
     """Until SIGINT or SIGTERM. Exit code 0, 1 when something broke the description, 2 when it can not listen."""
+    if _is_wrong(upstream):
+        return 2
     passing = Proxy(upstream, tell=lambda line: print(line, flush=True))
     runner = web.AppRunner(passing.app(), access_log=None, handle_signals=False)
     await runner.setup()
@@ -154,6 +160,15 @@ async def proxy(upstream: str, *, host: str, port: int) -> int:
         await runner.cleanup()
     print(passing.summary())
     return 1 if passing.violations else 0
+
+
+def _is_wrong(base_url: str) -> bool:
+    try:
+        checked_base_url(base_url)
+    except ValueError as error:
+        print(f"rooms-emulator: {error}", file=sys.stderr)
+        return True
+    return False
 
 
 def _root(url: str) -> str:

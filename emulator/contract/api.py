@@ -23,6 +23,29 @@ NOTHING: Any = object()
 """No body at all; None would be the JSON value null."""
 
 
+def say_once(http: aiohttp.ClientSession) -> None:
+    """What goes wrong is told, never asked again: a second DELETE would get another answer than the first.
+
+    By default aiohttp repeats requests that may be repeated (RFC 9112 9.3.1), and has no public switch; its own test
+    client uses this one.
+    """
+    http._retry_connection = False
+
+
+def checked_base_url(text: str) -> str:
+    """Without a slash at its end. ValueError for what is no http or https URL."""
+    try:
+        url = URL(text)
+        good = url.scheme in ("http", "https") and bool(url.host) and not url.query_string
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(
+            f"{text!r:.80} is no base URL; expected http://... or https://..., e.g. http://127.0.0.1:8900/v2"
+        )
+    return text.rstrip("/")
+
+
 class NotReachable(Exception):
     """The check could not be made: no connection, or what it stands on could not be set up."""
 
@@ -93,6 +116,7 @@ class Api:
         self.violations: dict[str, list[Violation]] = {}
         self._key = api_key
         self._http = http
+        say_once(http)
         self._document = document or rooms_document()
         self._rooms: list[str] = []
         self._names = 0

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import hdrs, web
 from yarl import URL
 
+from emulator.contract.api import say_once
 from emulator.contract.document import Document, Violation, rooms_document
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -50,9 +51,8 @@ class Proxy:
 
     async def _with_http(self, _app: web.Application) -> AsyncIterator[None]:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECS)
-        async with aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=True, cookie_jar=aiohttp.DummyCookieJar()
-        ) as self._http:
+        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as self._http:
+            say_once(self._http)
             yield
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -90,10 +90,8 @@ class Proxy:
             self.undescribed += 1
             self._note(f"{request.method} {request.path}: not described")
             return
-        found: list[tuple[str, Violation]] = []
-        if answer.status < 400:
-            # A request that was refused may well be wrong: that is what the answer says.
-            found += [("request", each) for each in self._document.check_request(operation, dict(request.query), asked)]
+        wrong = self._document.check_request(operation, dict(request.query), asked)
+        found: list[tuple[str, Violation]] = [("request", each) for each in wrong]
         content_type = answer.headers.get(hdrs.CONTENT_TYPE, "")
         checked = self._document.check_answer(operation, answer.status, content_type, body)
         for direction, violation in found + [("answer", each) for each in checked]:

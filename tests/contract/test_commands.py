@@ -49,6 +49,13 @@ async def test_unknown_checks_and_silent_servers_are_exit_code_2() -> None:
     assert "0 hold, 0 differ, 1 not reachable" in out
 
 
+async def test_what_is_no_base_url_is_said_at_once() -> None:
+    for arguments in (("contract", "--base-url", "garbage"), ("proxy", "--upstream", "ftp://x")):
+        code, _, err = await _command(*arguments)
+        assert code == 2
+        assert "is no base URL; expected http://... or https://..." in err
+
+
 async def test_proxy_runs_until_it_is_told_to_stop(emulator: Emulator) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "emulator", "proxy", "--upstream", emulator.rest_url, "--port", "0",

@@ -70,6 +70,34 @@ async def test_wrong_answers_and_requests_are_told_once_and_counted(emulator: Em
     assert proxy.undescribed == 1
 
 
+async def test_a_request_is_never_said_twice(emulator: Emulator) -> None:
+    """Also not a DELETE whose answer was lost: the second would be a 404."""
+    fault = {"surface": "rest", "kind": "drop", "parameters": {"when": "after"}, "count": 1}
+    headers = {"Authorization": "Bearer KEY_app"}
+    async with _running(emulator.rest_url) as (url, _, lines), aiohttp.ClientSession(headers=headers) as http:
+        async with http.post(f"{url}/v2/rooms", json={}) as answer:
+            room = (await answer.json())["data"]["id"]
+        rule = {**fault, "match": {"operation": "DeleteRoom"}}
+        async with http.post(f"{emulator.admin_url}/faults", json=rule) as answer:
+            assert answer.status == 201
+        async with http.delete(f"{url}/v2/rooms/{room}") as answer:
+            assert answer.status == 502
+    assert "does not answer" in lines[-1]
+
+
+async def test_requests_that_are_refused_are_told_as_well(emulator: Emulator) -> None:
+    headers = {"Authorization": "Bearer KEY_app"}
+    async with _running(emulator.rest_url) as (url, _, lines), aiohttp.ClientSession(headers=headers) as http:
+        async with http.post(f"{url}/v2/rooms", json={"unique_name": 7}) as answer:
+            assert answer.status == 422
+        async with http.get(f"{url}/v2/rooms?page[size]=abc") as answer:
+            assert answer.status == 422
+    assert lines == [
+        "request of CreateRoom: body /unique_name: 7 is not of type 'string'",
+        "request of ListRooms: query page[size]: 'abc' is not of type 'integer'",
+    ]
+
+
 async def test_an_upstream_that_is_not_there_is_a_502_with_a_reason() -> None:
     async with (
         _running("http://127.0.0.1:9") as (url, _, lines),
