@@ -29,6 +29,7 @@ class Performance:
         self._task: asyncio.Task[Report] | None = None
         self._news = asyncio.Event()
         self._results: deque[StepResult] = deque(maxlen=MAX_RESULTS)
+        self._failed: list[str] = []
         self.room: Room
         self.people: Mapping[str, Person] = {}
 
@@ -80,18 +81,26 @@ class Performance:
         """What was done so far, oldest first."""
         return list(self._results)
 
+    def complaints(self) -> list[str]:
+        """What was not as expected, or broke the run, since this was last asked."""
+        told, self._failed = self._failed, []
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            if not task.cancelled() and (error := task.exception()) is not None:
+                told.append(f"{type(error).__name__}: {error}")
+        return told
+
     async def stop(self) -> list[str]:
-        """Everybody leaves. Returns what was not as expected. Raises what broke the run; safe to call again."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
-            if not task.cancelled():
-                task.result()
-        return [result.describe() for result in self._results if result.outcome is Outcome.FAILED]
+        """Everybody leaves. Returns the complaints that are left; safe to call again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        return self.complaints()
 
     def _step_taken(self, result: StepResult) -> None:
         self._results.append(result)
+        if result.outcome is Outcome.FAILED and len(self._failed) < MAX_RESULTS:
+            self._failed.append(result.describe())
         self._news.set()
 
 
@@ -130,15 +139,27 @@ class Theatre:
         await performance.begin()
         return performance
 
+    def complaint(self) -> str:
+        """What was not as expected since this was last asked, empty when all was."""
+        return _told([line for performance in self.performances for line in performance.complaints()])
+
     async def close(self) -> None:
-        """Raises AssertionError that lists what was not as expected."""
-        failed = [line for performance in self.performances for line in await performance.stop()]
-        if failed:
-            raise AssertionError("the scenario was not as expected:\n" + "\n".join(f"  {line}" for line in failed))
+        """Raises AssertionError that lists what was not as expected and nobody asked for."""
+        text = _told([line for performance in self.performances for line in await performance.stop()])
+        if text:
+            raise AssertionError(text)
+
+
+def _told(failed: list[str]) -> str:
+    return "\n".join(["the scenario was not as expected:", *(f"  {line}" for line in failed)]) if failed else ""
 
 
 class Scenarios(Facade[Theatre]):
     """Scenarios on stage while the test goes on; `RoomsEmulator.scenario` plays one to its end."""
+
+    def complaint(self) -> str:
+        """What was not as expected since this was last asked, empty when all was."""
+        return self._thread.read(self._core.complaint) if self._core.performances else ""
 
     @property
     def stage(self) -> Stage:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 MARK = "rooms"
 _WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+_STAGES: pytest.StashKey[Scenarios] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +67,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """A marked test has its account, whether or not it names a fixture."""
     if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
         item.fixturenames.append("_rooms_theatre")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A scenario on stage is part of its test: what was not as expected fails it while there is evidence to keep."""
+    result = yield
+    stages = item.stash.get(_STAGES, None)
+    if stages is not None and (text := stages.complaint()):
+        pytest.fail(text, pytrace=False)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -139,9 +150,10 @@ def _rooms_theatre(
     rooms_emulator_server: RoomsServer, _rooms_emulator_tenant: Tenant, request: pytest.FixtureRequest
 ) -> Iterator[Theatre]:
     from conftest_plugin.marker import Wishes
-    from conftest_plugin.performance import Theatre
+    from conftest_plugin.performance import Scenarios, Theatre
 
     theatre = Theatre(_rooms_emulator_tenant)
+    request.node.stash[_STAGES] = Scenarios(theatre, rooms_emulator_server.thread)
     wishes = Wishes.of(reversed(list(request.node.iter_markers(MARK))), seed=None)
     wait = rooms_emulator_server.thread.wait
     try:
@@ -213,7 +225,7 @@ def rooms_scenario(rooms_emulator_server: RoomsServer, _rooms_theatre: Theatre) 
     """Scenarios on stage while the test goes on: `rooms_scenario.start("lobby").wait_for("grace publish self")`.
 
     That of the marker `rooms(scenario=...)` is `rooms_scenario.stage`. What was not as expected by the end of the test
-    is an error of its tear-down.
+    fails it.
     """
     from conftest_plugin.performance import Scenarios
 

@@ -77,7 +77,7 @@ class Watch:
         return artifacts.Story(
             item.nodeid,
             "failed" if report.failed else "passed",
-            failure.removeprefix("AssertionError: "),
+            failure.removeprefix("AssertionError: ").removeprefix("Failed: "),
             self.tenant.settings.seed,
             self.tenant.scenario_text,
             item.config.rootpath,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -61,7 +62,7 @@ def test_seed_of_the_test_wins_over_that_of_the_file(rooms_scenario: Scenarios) 
     assert rooms_scenario.stage.people["alice"].participant_id == draws.participant_id(9, "alice")
 
 
-def test_what_was_not_as_expected_is_an_error_at_the_end(pytester: pytest.Pytester) -> None:
+def test_what_was_not_as_expected_fails_the_test_and_is_kept(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
 
@@ -83,10 +84,17 @@ def test_what_was_not_as_expected_is_an_error_at_the_end(pytester: pytest.Pytest
                 rooms_scenario.stage.wait_for("bob *sees*")
     """)
     result = pytester.runpytest_inprocess(
-        "-pno:cacheprovider", "-pno:schemathesis", "-pno:hypothesispytest", "-pno:timeout", "-pno:asyncio"
+        "-pno:cacheprovider", "-pno:schemathesis", "-pno:hypothesispytest", "-pno:timeout", "-pno:asyncio",
+        "--rooms-emulator-artifacts=retain-on-failure",
+    )  # fmt: skip
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["the scenario was not as expected:", "*bob expect sees alice/self*", "*- rooms emulator -*", "what happened:"]
     )
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["E*AssertionError: the scenario was not as expected:*"])
+    (folder,) = (pytester.path / "rooms-emulator-output").iterdir()
+    assert json.loads((folder / "about.json").read_text())["outcome"] == "failed"
+    assert (folder / "failure.txt").read_text().startswith("the scenario was not as expected:\n")
+    assert "name: stage" in (folder / "scenario.yaml").read_text()
 
 
 @pytest.mark.rooms(seed=1)
