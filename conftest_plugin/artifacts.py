@@ -31,6 +31,7 @@ class Story:
     failure: str
     seed: int | None
     scenario: str | None
+    inputs: Mapping[str, object]
     root: Path
 
     @property
@@ -94,6 +95,7 @@ def write(folder: Path, evidence: Evidence, story: Story) -> Path:
         "outcome": story.outcome,
         "seed": story.seed,
         "command": story.command,
+        "inputs": dict(story.inputs),
         "missing": evidence.missing,
     }
     _write_json(folder / "about.json", about)

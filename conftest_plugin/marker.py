@@ -1,9 +1,9 @@
-"""`@pytest.mark.rooms(scenario=..., seed=..., faults=..., time=...)`: what a test wants of its account."""
+"""`@pytest.mark.rooms(scenario=..., inputs=..., seed=..., faults=..., time=...)`: what a test wants of its account."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ class MarkerError(Exception):
 class Wishes:
     """
     scenario  put on stage before the test begins, see `rooms_scenario`
+    inputs    values for what it declares under `inputs`
     seed      all ids of the account, its participants and its scenarios are drawn from it
     faults    rules in force from the beginning, as `/_emulator/faults` takes them
     time      where the account's time begins, and stands still: a datetime, ISO text, or "frozen" for now;
@@ -28,6 +29,7 @@ class Wishes:
     """
 
     scenario: Any = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
     seed: int | None = None
     faults: Sequence[Mapping[str, Any]] = ()
     time: Any = None
@@ -36,7 +38,7 @@ class Wishes:
     @classmethod
     def of(cls, marks: Iterable[Any], *, seed: int | None) -> Wishes:
         """From a test's marks, the closest last; `seed` unless a mark names one. Raises MarkerError."""
-        known = [field.name for field in fields(cls)]
+        known = [one.name for one in fields(cls)]
         wished: dict[str, Any] = {"seed": seed}
         for mark in marks:
             if mark.args:
@@ -53,6 +55,10 @@ class Wishes:
         seed, faults = self.seed, self.faults
         if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
             raise MarkerError(f"pytest.mark.rooms(seed=...): expected an integer of at least 0, got {seed!r:.80}")
+        if not isinstance(self.inputs, Mapping):
+            raise MarkerError(f"pytest.mark.rooms(inputs=...): expected a dict, got {self.inputs!r:.80}")
+        if self.inputs and self.scenario is None:
+            raise MarkerError("pytest.mark.rooms(inputs=...): there is no scenario= that could take them")
         if self.problems not in (None, "ignore", "warn", "fail"):
             raise MarkerError(
                 f"pytest.mark.rooms(problems=...): expected 'ignore', 'warn' or 'fail', got {self.problems!r:.80}"

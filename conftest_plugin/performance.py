@@ -13,6 +13,7 @@ from conftest_plugin.people import Person
 from conftest_plugin.room import Room
 from conftest_plugin.scenarios import AnyScenario
 from conftest_plugin.tenant import Tenant
+from emulator.scenario.loader import NO_INPUTS
 from emulator.scenario.report import Outcome, Report, StepResult
 
 START_SECS = 10.0
@@ -22,9 +23,9 @@ MAX_RESULTS = 1000
 class Performance:
     """One run. `room` and `people` are there once it has begun."""
 
-    def __init__(self, tenant: Tenant, source: AnyScenario) -> None:
+    def __init__(self, tenant: Tenant, source: AnyScenario, inputs: Mapping[str, object]) -> None:
         self._tenant = tenant
-        self._scenario = scenarios.read(source)
+        self._scenario = scenarios.read(source, inputs)
         self._text = scenarios.text_of(source)
         self._task: asyncio.Task[Report] | None = None
         self._news = asyncio.Event()
@@ -133,8 +134,8 @@ class Theatre:
         self._tenant = tenant
         self.performances: list[Performance] = []
 
-    async def start(self, source: AnyScenario) -> Performance:
-        performance = Performance(self._tenant, source)
+    async def start(self, source: AnyScenario, inputs: Mapping[str, object] = NO_INPUTS) -> Performance:
+        performance = Performance(self._tenant, source, inputs)
         self.performances.append(performance)
         await performance.begin()
         return performance
@@ -166,10 +167,12 @@ class Scenarios(Facade[Theatre]):
         """The scenario of the marker, or the one that was started last. Raises LookupError when there is none."""
         return Stage(_latest(self._core), self._thread)
 
-    def start(self, source: AnyScenario, *, timeout: float = START_SECS) -> Stage:
+    def start(
+        self, source: AnyScenario, *, inputs: Mapping[str, object] = NO_INPUTS, timeout: float = START_SECS
+    ) -> Stage:
         """Returns when its room is there; `stage.wait_for("alice publish self")` waits for more."""
         __tracebackhide__ = True
-        performance = self._thread.wait(self._core.start(source), patience=2 * timeout, what="start()")
+        performance = self._thread.wait(self._core.start(source, inputs), patience=2 * timeout, what="start()")
         return Stage(performance, self._thread)
 
 
@@ -178,9 +181,13 @@ class AsyncScenarios(Facade[Theatre]):
     def stage(self) -> AsyncStage:
         return AsyncStage(_latest(self._core), self._thread)
 
-    async def start(self, source: AnyScenario, *, timeout: float = START_SECS) -> AsyncStage:
+    async def start(
+        self, source: AnyScenario, *, inputs: Mapping[str, object] = NO_INPUTS, timeout: float = START_SECS
+    ) -> AsyncStage:
         __tracebackhide__ = True
-        performance = await self._thread.wait_async(self._core.start(source), patience=2 * timeout, what="start()")
+        performance = await self._thread.wait_async(
+            self._core.start(source, inputs), patience=2 * timeout, what="start()"
+        )
         return AsyncStage(performance, self._thread)
 
 

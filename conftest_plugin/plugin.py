@@ -57,9 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
     options.check(config)
     config.addinivalue_line(
         "markers",
-        f"{MARK}(scenario=..., seed=N, faults=[...], time=..., problems=...): what the test's account on the Rooms"
-        " emulator begins with: a scenario on stage, the seed of all ids, fault rules, and where its time stands (ISO"
-        " text, a datetime, or 'frozen'); and whether to 'ignore', 'warn' of or 'fail' for problems.",
+        f"{MARK}(scenario=..., inputs={{...}}, seed=N, faults=[...], time=..., problems=...): what the test's account"
+        " on the Rooms emulator begins with: a scenario on stage and its inputs, the seed of all ids, fault rules, and"
+        " where its time stands (ISO text, a datetime, or 'frozen'); and whether to 'ignore', 'warn' of or 'fail' for"
+        " problems.",
     )
 
 
@@ -158,7 +159,7 @@ def _rooms_theatre(
     wait = rooms_emulator_server.thread.wait
     try:
         if wishes.scenario is not None:
-            wait(theatre.start(wishes.scenario), patience=30.0, what="starting the marker's scenario")
+            wait(theatre.start(wishes.scenario, wishes.inputs), patience=30.0, what="starting the marker's scenario")
         yield theatre
     finally:
         if theatre.performances:

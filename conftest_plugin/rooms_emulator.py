@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from conftest_plugin import scenarios
@@ -15,6 +16,7 @@ from conftest_plugin.server import RoomsServer
 from conftest_plugin.tenant import Publish, Subscribe, Tenant
 from conftest_plugin.webhooks import AsyncWebhooks, Webhooks
 from emulator.clients.sources.registry import AudioSpec, VideoSpec
+from emulator.scenario.loader import NO_INPUTS
 from emulator.scenario.report import Report
 
 REST_SECS = 30.0
@@ -108,14 +110,23 @@ class RoomsEmulator(Account):
         client = self._thread.wait(joining, patience=JOIN_SECS, what=f"participant {name}")
         return Participant(client, self._thread)
 
-    def scenario(self, source: AnyScenario, *, timeout: float = SCENARIO_SECS, check: bool = True) -> Report:
+    def scenario(
+        self,
+        source: AnyScenario,
+        *,
+        inputs: Mapping[str, object] = NO_INPUTS,
+        timeout: float = SCENARIO_SECS,
+        check: bool = True,
+    ) -> Report:
         """Run a scenario (a path, a shipped one's name, YAML text or a dict) in this account, to its end.
+
+        `inputs`: values for what it declares under `inputs`.
 
         Raises AssertionError if anything was not as expected, unless `check` is False; ScenarioError if it cannot be
         run; CallTimeout after `timeout` seconds.
         """
         __tracebackhide__ = True
-        playing = self._tenant.scenario(scenarios.read(source), scenarios.text_of(source))
+        playing = self._tenant.scenario(scenarios.read(source, inputs), scenarios.text_of(source))
         report = self._thread.wait(playing, patience=timeout, what="scenario()")
         return scenarios.check(report) if check else report
 
@@ -165,9 +176,16 @@ class AsyncRoomsEmulator(Account):
         client = await self._thread.wait_async(joining, patience=JOIN_SECS, what=f"participant {name}")
         return AsyncParticipant(client, self._thread)
 
-    async def scenario(self, source: AnyScenario, *, timeout: float = SCENARIO_SECS, check: bool = True) -> Report:
+    async def scenario(
+        self,
+        source: AnyScenario,
+        *,
+        inputs: Mapping[str, object] = NO_INPUTS,
+        timeout: float = SCENARIO_SECS,
+        check: bool = True,
+    ) -> Report:
         """As `RoomsEmulator.scenario`."""
         __tracebackhide__ = True
-        playing = self._tenant.scenario(scenarios.read(source), scenarios.text_of(source))
+        playing = self._tenant.scenario(scenarios.read(source, inputs), scenarios.text_of(source))
         report = await self._thread.wait_async(playing, patience=timeout, what="scenario()")
         return scenarios.check(report) if check else report

@@ -16,19 +16,25 @@ AnyScenario = Path | str | Mapping[str, Any]
 """A file, the name of a shipped scenario, YAML text (which has more than one line), or the same as a dict."""
 
 
-def read(source: AnyScenario) -> Scenario:
-    """Raises ScenarioUnreadable, ScenarioInvalid, and TypeError for what is none of these forms."""
+def read(source: AnyScenario, inputs: Mapping[str, object] = loader.NO_INPUTS) -> Scenario:
+    """`inputs`: values for what the scenario declares under `inputs`.
+
+    Raises ScenarioUnreadable, ScenarioInvalid, BadInput, and TypeError for what is none of these forms.
+    """
+    if not isinstance(inputs, Mapping):
+        raise TypeError(f"inputs: expected a dict of values by name, got {inputs!r:.80}")
     match source:
         case Path():
-            return runner.load(source)
+            return runner.load(source, inputs=inputs)
         case str():
-            return loader.loads(source) if "\n" in source else runner.load(source)
+            return loader.loads(source, inputs=inputs) if "\n" in source else runner.load(source, inputs=inputs)
         case Mapping():
             # JSON is YAML of which nothing depends on the version: a text stays a text.
             try:
-                return loader.loads(json.dumps(source, ensure_ascii=False, indent=1), name="<dict>")
+                text = json.dumps(source, ensure_ascii=False, indent=1)
             except (TypeError, ValueError) as error:
                 raise TypeError(f"a scenario as a dict holds what JSON can hold: {error}") from error
+            return loader.loads(text, name="<dict>", inputs=inputs)
     raise TypeError(f"expected a scenario as a path, a text or a dict, got {type(source).__name__}")
 
 

@@ -66,6 +66,8 @@ class Tenant:
         self.capture_id: int | None = None
         self.scenario_text: str | None = None
         """The last scenario that was played, as it was given."""
+        self.scenario_inputs: dict[str, object] = {}
+        """And the values it was given for its inputs, defaults included."""
 
     @property
     def used(self) -> bool:
@@ -179,6 +181,7 @@ class Tenant:
         if self.settings.seed is not None:
             scenario = replace(scenario, seed=self.settings.seed)
         self.scenario_text = text
+        self.scenario_inputs = dict(scenario.inputs)
         for who in scenario.cast:
             participant_id = draws.participant_id(scenario.seed, who.name)
             self._cast[participant_id] = Person(participant_id, who.name, who.index % TONES)

@@ -80,5 +80,6 @@ class Watch:
             failure.removeprefix("AssertionError: ").removeprefix("Failed: "),
             self.tenant.settings.seed,
             self.tenant.scenario_text,
+            self.tenant.scenario_inputs,
             item.config.rootpath,
         )

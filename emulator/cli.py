@@ -267,6 +267,9 @@ def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     validate.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or a shipped scenario's name")
     validate.add_argument(
+        "--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="an input of the scenarios"
+    )
+    validate.add_argument(
         "--time", choices=["real", "travel"], default="real", help="travel: also whether they are fit for travel time"
     )
     _add_common(validate)
@@ -454,7 +457,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     from emulator.scenario.commands import validate
 
-    return validate(options.files, travel=options.time == "travel")
+    return validate(options.files, dict(options.set), travel=options.time == "travel")
 
 
 def _schema(options: argparse.Namespace) -> int:

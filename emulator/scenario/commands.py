@@ -24,15 +24,15 @@ def plan(file: Path, inputs: Mapping[str, str]) -> int:
     return 0
 
 
-def validate(files: Sequence[Path], *, travel: bool) -> int:
+def validate(files: Sequence[Path], inputs: Mapping[str, str], *, travel: bool) -> int:
     """Exit code 0 when all are well, else 1. Problems go to the standard output: they are what was asked for."""
     wrong = 0
     for file in files:
         try:
-            load(file, travel=travel)
+            load(file, inputs=inputs, travel=travel)
         except ScenarioError as error:
             wrong += 1
-            print(error)
+            print(f"{file}: {error}" if isinstance(error, BadInput) else error)
     print(f"{len(files)} checked, {wrong} wrong" if wrong else f"{len(files)} checked, all well")
     return 1 if wrong else 0
 

@@ -247,7 +247,9 @@ def test_fixtures_explain_themselves(project: pytest.Pytester) -> None:
 
 
 def test_markers_and_options_explain_themselves(project: pytest.Pytester) -> None:
-    project.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.rooms(scenario=..., seed=N*"])
+    project.runpytest_inprocess("--markers").stdout.fnmatch_lines(
+        ["@pytest.mark.rooms(scenario=..., inputs={...}, seed=N*"]
+    )
     told = " ".join(project.runpytest_inprocess("--help").stdout.str().split())
     assert "Rooms emulator: --rooms-emulator-url" in told
     assert "(ini: rooms_emulator_url, environment: ROOMS_EMULATOR_URL)" in told
@@ -256,7 +258,7 @@ def test_markers_and_options_explain_themselves(project: pytest.Pytester) -> Non
 @pytest.mark.parametrize(
     ("mark", "told"),
     [
-        ("sed=1", "pytest.mark.rooms has no 'sed'; it takes scenario, seed, faults, time, problems"),
+        ("sed=1", "pytest.mark.rooms has no 'sed'; it takes scenario, inputs, seed, faults, time, problems"),
         ("5", "pytest.mark.rooms takes keywords only"),
         ("seed='x'", "seed=...): expected an integer"),
         ("faults={}", "faults=...): expected a list of dicts"),

@@ -9,7 +9,9 @@ import pytest
 
 from conftest_plugin.participants import Participant
 from conftest_plugin.performance import AsyncScenarios, Scenarios
+from conftest_plugin.rooms_emulator import RoomsEmulator
 from emulator.scenario import draws
+from emulator.scenario.errors import BadInput
 
 pytest_plugins = "pytester"
 
@@ -95,6 +97,34 @@ def test_what_was_not_as_expected_fails_the_test_and_is_kept(pytester: pytest.Py
     assert json.loads((folder / "about.json").read_text())["outcome"] == "failed"
     assert (folder / "failure.txt").read_text().startswith("the scenario was not as expected:\n")
     assert "name: stage" in (folder / "scenario.yaml").read_text()
+
+
+ASKING = """
+version: 1
+name: asking
+inputs: {title: {type: string}}
+room: {unique_name: "${title}"}
+participants: {alice: {}}
+timeline:
+  - {at: 0s, do: {alice: join}}
+"""
+
+
+@pytest.mark.rooms(scenario=ASKING, inputs={"title": "lunch"})
+def test_marker_gives_its_scenario_inputs(rooms_scenario: Scenarios) -> None:
+    assert rooms_scenario.stage.room.unique_name == "lunch"
+
+
+def test_scenario_is_started_with_inputs(rooms_scenario: Scenarios) -> None:
+    assert rooms_scenario.start(ASKING, inputs={"title": "tea"}).room.unique_name == "tea"
+
+
+def test_scenario_is_played_with_inputs(rooms_emulator: RoomsEmulator) -> None:
+    assert rooms_emulator.scenario(ASKING, inputs={"title": "dinner"}).ok
+    with pytest.raises(BadInput, match='unknown input "titel"'):
+        rooms_emulator.scenario(ASKING, inputs={"titel": "dinner"})
+    with pytest.raises(TypeError, match="inputs: expected a dict of values by name, got 'dinner'"):
+        rooms_emulator.scenario(ASKING, inputs="dinner")  # type: ignore[arg-type]
 
 
 @pytest.mark.rooms(seed=1)

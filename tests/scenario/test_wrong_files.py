@@ -47,6 +47,20 @@ def test_validate_tells_all_of_them_and_ends_with_1(
     assert capsys.readouterr().out == "2 checked, all well\n"
 
 
+def test_validate_takes_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(
+        "version: 1\nname: x\ninputs: {wait: {type: duration}}\nparticipants: {ann: }\n"
+        'timeline: [{at: "${wait}", do: {ann: join}}]\n'
+    )
+    assert main(["validate", str(file)]) == 1
+    assert "a value must be given: --set wait=..." in capsys.readouterr().out
+    assert main(["validate", str(file), "--set", "wait=3s"]) == 0
+    assert capsys.readouterr().out == "1 checked, all well\n"
+    assert main(["validate", str(file), "--set", "wiat=3s"]) == 1
+    assert f'{file}: unknown input "wiat"' in capsys.readouterr().out
+
+
 def test_plan_prints_what_happens_or_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
