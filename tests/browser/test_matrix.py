@@ -99,7 +99,7 @@ class Cell:
 
     async def sees_black(self) -> None:
         """The SDK's picture for no camera: frames without a card."""
-        await self.viewer.evaluate(WAIT_FOR_NO_CARD, self.video, 15)
+        await self.viewer.evaluate(WAIT_FOR_NO_CARD, self.video, 40)
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
