@@ -99,7 +99,8 @@ class RoomsEmulator(Account):
     ) -> Participant:
         """Somebody who has joined, and leaves when the test is over. Each has a test card and a tone of its own.
 
-        `publish`: a stream key (True: `self`), of `video` and `audio`; media may still be coming up on return.
+        `publish`: a stream key (True: `self`), of `video` and `audio`, or the streams with their sources by key, as
+        scenarios have them: `{"self": {"video": "test_card"}}`. Media may still be coming up on return.
         `subscribe="all"`: watches whatever the others publish, now or later. `options` are those of `RoomClient`:
         participant_id, context, token, tone, ... Raises RequestRefused, ClientError.
         """

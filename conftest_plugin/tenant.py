@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 LEAVE_SECS = 3.0
 """How long a goodbye may take; who cannot, vanishes."""
 
-Publish = str | Literal[True] | None
-"""A stream key, True for `self`, None for nothing."""
+Publish = str | Literal[True] | Mapping[str, Mapping[str, Any]] | None
+"""A stream key, True for `self`, None for nothing; or sources by key, as scenarios have them under `streams`."""
 Subscribe = Literal["all"] | None
 
 
@@ -117,6 +117,7 @@ class Tenant:
 
         if subscribe not in ("all", None):
             raise ValueError(f'subscribe: expected "all" or None, got {subscribe!r:.60}')
+        streams = _streams(publish, {"video": video, "audio": audio})
         if options.get("token") is None:
             options["token"] = await self.token(room)
         number = next(self._tones)
@@ -132,8 +133,8 @@ class Tenant:
             if subscribe == "all":
                 guest.following = Following(client)
                 await guest.following.catch_up()
-            if publish is not None:
-                await client.publish("self" if publish is True else publish, video=video, audio=audio)
+            for key, sources in streams.items():
+                await client.publish(key, video=sources.get("video"), audio=sources.get("audio"))
         except BaseException:
             await client.leave()
             raise
@@ -224,6 +225,26 @@ class Tenant:
         except Exception as error:  # noqa: BLE001 - reported with the others
             errors.append(error)
         return errors, [f"{guest.client.name}: {fault}" for guest in guests for fault in guest.client.faults]
+
+
+def _streams(publish: Publish, sources: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """By key; `sources` are those of a stream that is only named. Raises TypeError."""
+    match publish:
+        case None:
+            return {}
+        case True:
+            return {"self": sources}
+        case str():
+            return {publish: sources}
+        case Mapping() if all(isinstance(key, str) for key in publish):
+            for key, given in publish.items():
+                if not (isinstance(given, Mapping) and set(given) <= {"video", "audio"}):
+                    raise TypeError(f"publish: {key}: expected a dict with video and audio, got {given!r:.80}")
+            return publish
+    raise TypeError(
+        f'publish: expected a stream key, True, or sources by key such as {{"self": {{"video": "test_card"}}}}, '
+        f"got {publish!r:.80}"
+    )
 
 
 def _person(client: RoomClient) -> Person:

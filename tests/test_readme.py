@@ -21,6 +21,7 @@ import pytest
 
 from conftest_plugin.expect import AudioExpectation, TileExpectation
 from emulator.server import Emulator
+from tests.browser.chromium import find_chromium
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -227,6 +228,21 @@ def test_snippet_playwright_test() -> None:
     for line in ("new Rooms({ tones: {", "await rooms.initScript()", '.toShow("alice")', '.toHear("alice")'):
         assert line in code
         assert line in spec
+
+
+async def test_snippet_page_fixture(tmp_path: Path) -> None:
+    """With Debian's Chromium, which root may only start without its sandbox."""
+    code = BY_NAME["page-fixture"].code
+    assert code.count("launch(args=rooms_browser_launch_args)") == 1
+    launch = f'launch(executable_path="{find_chromium()}", args=["--no-sandbox", *rooms_browser_launch_args])'
+    code = code.replace("launch(args=rooms_browser_launch_args)", launch)
+    code += """
+
+def test_page_is_sent_to_the_emulator(page, rooms_emulator):
+    page.goto("data:text/html,<p>")
+    assert page.evaluate("__ROOMS_EMULATOR_WS__") == rooms_emulator.ws_url
+"""
+    assert "1 passed" in await run_pytest(code, tmp_path, "-p", "no:asyncio")
 
 
 def test_snippet_page_assertions() -> None:

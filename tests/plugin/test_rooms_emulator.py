@@ -179,6 +179,29 @@ def test_account_is_the_tests_own_and_made_by_its_first_use(
     assert rooms_emulator_server.open_account().api_key != rooms_emulator.api_key
 
 
+def test_streams_are_published_with_their_sources(rooms_emulator: RoomsEmulator) -> None:
+    room = rooms_emulator.create_room()
+    streams = {"self": {"video": "test_card", "audio": {"source": "tone"}}, "slides": {"video": {"source": "screen"}}}
+    alice = rooms_emulator.participant(room, "alice", publish=streams)
+    assert set(alice.published) == {"self", "slides"}
+    bob = rooms_emulator.participant(room, "bob", subscribe="all")
+    bob.sees(alice, "slides")
+    bob.hears(alice)
+
+
+@pytest.mark.parametrize(
+    ("publish", "told"),
+    [
+        (["self"], r"publish: expected a stream key, True, or sources by key such as .*, got \['self'\]"),
+        ({"self": "tone"}, "publish: self: expected a dict with video and audio, got 'tone'"),
+        ({"self": {"picture": "test_card"}}, "publish: self: expected a dict with video and audio, got {'picture'"),
+    ],
+)
+def test_streams_that_are_none_are_refused(rooms_emulator: RoomsEmulator, publish: Any, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        rooms_emulator.participant(rooms_emulator.create_room(), "alice", publish=publish)
+
+
 # -- scenarios --------------------------------------------------------------------------------------------------------
 
 
