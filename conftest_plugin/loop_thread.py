@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
 import sys
 import threading
 import traceback
@@ -114,7 +115,7 @@ class LoopThread:
             work.close()
             raise RuntimeError(f"{what}: called in the thread of {self._name} itself, which would wait for itself")
         future = asyncio.run_coroutine_threadsafe(_carry(work), loop)
-        future.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
+        future.add_done_callback(lambda _: _end_unbegun(work, loop))
         return future
 
     def _outcome(self, future: concurrent.futures.Future[_Outcome[T]], patience: float, what: str) -> T:
@@ -158,6 +159,19 @@ class LoopThread:
         self._enough = asyncio.Event()
         ready.set_result(None)
         await self._enough.wait()
+
+
+def _end_unbegun(work: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
+    """It may have been cancelled before it began. What has begun is its loop's to end: here is another thread."""
+
+    def end() -> None:
+        if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            work.close()
+
+    try:
+        loop.call_soon_threadsafe(end)
+    except RuntimeError:  # the loop is closed: nobody will begin it any more
+        end()
 
 
 async def _carry(work: Coroutine[Any, Any, T]) -> _Outcome[T]:

@@ -186,3 +186,21 @@ def test_thread_that_does_not_end_is_told_of(thread: LoopThread, monkeypatch: py
     with pytest.raises(CallTimeout, match="in hog"):
         thread.stop()
     let_go.set()
+
+
+def test_work_that_is_given_up_ends_in_its_own_thread_and_may_await_to_the_end(thread: LoopThread) -> None:
+    ended: list[str] = []
+    done = threading.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(threading.current_thread().name)
+            done.set()
+
+    with pytest.raises(CallTimeout):
+        thread.wait(work(), patience=0.1, what="waiting")
+    assert done.wait(20)
+    assert ended == ["the thread"]
