@@ -9,8 +9,10 @@ import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 import aiohttp
 from yarl import URL
@@ -18,6 +20,7 @@ from yarl import URL
 from emulator.clients import RoomClient
 from emulator.clients.errors import Refused
 from emulator.clients.memory_transport import memory_opener
+from emulator.recording.pace import Pace
 from emulator.server import Config, Emulator
 
 START = datetime(2026, 9, 17, 20, 0, tzinfo=UTC)
@@ -38,10 +41,16 @@ class Answer:
 
 
 class House:
-    """Its accounts' clocks stand still unless they are moved. `restart` keeps the data directory, and nothing else."""
+    """Its accounts' clocks stand still unless they are moved, and so do compositions.
+
+    `restart` keeps the data directory, and nothing else.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._config = Config(port=0, data_dir=folder, start_time=START, freeze=True)
+        # From the first moment on, also of accounts that come back from the disk: no film is made by itself.
+        self._pace = mock.patch("emulator.recording.account_composer.Pace", partial(Pace, "manual"))
+        self._pace.start()
         self._loop = asyncio.new_event_loop()
         self.emulator: Emulator
         self._http: aiohttp.ClientSession
@@ -69,6 +78,7 @@ class House:
     def close(self) -> None:
         self.do(self._stop())
         self._loop.close()
+        self._pace.stop()
 
     # -- over HTTP ------------------------------------------------------------------------------------------------
 
