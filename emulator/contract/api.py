@@ -32,6 +32,14 @@ def say_once(http: aiohttp.ClientSession) -> None:
     http._retry_connection = False
 
 
+async def whole_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """All of an answer, or a byte more than `limit` of a longer one: `content.read` gives what has come so far."""
+    received = bytearray()
+    while len(received) <= limit and (piece := await response.content.read(limit + 1 - len(received))):
+        received += piece
+    return bytes(received)
+
+
 def checked_base_url(text: str) -> str:
     """Without a slash at its end. ValueError for what is no http or https URL."""
     try:
@@ -161,7 +169,9 @@ class Api:
                     method, URL(self.base_url + path, encoded=True), data=raw, headers=sent, allow_redirects=False
                 ) as response,
             ):
-                received = await response.content.read(MAX_ANSWER_BYTES)
+                received = await whole_body(response, MAX_ANSWER_BYTES)
+                if len(received) > MAX_ANSWER_BYTES:
+                    raise NotReachable(f"{method} {path}: the answer is longer than {MAX_ANSWER_BYTES} bytes")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise NotReachable(f"{method} {path}: {error or type(error).__name__}") from error
         answer = Answer(f"{method} {path}", response.status, response.headers, received, _parsed(received))

@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import hdrs, web
 from yarl import URL
 
-from emulator.contract.api import say_once
+from emulator.contract.api import say_once, whole_body
 from emulator.contract.document import Document, Violation, rooms_document
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -67,7 +67,7 @@ class Proxy:
                 request.method, URL(self.upstream + target, encoded=True), data=asked or None, headers=headers,
                 allow_redirects=False,
             ) as answer:  # fmt: skip
-                body = await answer.content.read(MAX_BODY_BYTES + 1)
+                body = await whole_body(answer, MAX_BODY_BYTES)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._tell(
                 f"{request.method} {request.path}: {self.upstream} does not answer: {error or type(error).__name__}"

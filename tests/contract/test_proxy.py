@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ import aiohttp
 import telnyx
 from aiohttp import web
 
+from emulator.contract.api import Api
 from emulator.contract.proxy import Proxy
 from emulator.server import Emulator
 from tests.contract.wrong_server import wrong_server
@@ -68,6 +70,36 @@ async def test_wrong_answers_and_requests_are_told_once_and_counted(emulator: Em
     assert lines[-1] == "GET /v2/room_dreams: not described"
     assert proxy.violations[lines[0]] == 2
     assert proxy.undescribed == 1
+
+
+async def test_a_long_answer_in_many_pieces_comes_through_whole() -> None:
+    piece = b"0123456789abcdef" * 4096
+
+    async def trickle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        await response.prepare(request)
+        for _ in range(40):
+            await response.write(piece)
+            await asyncio.sleep(0)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/long", trickle)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        upstream = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with (
+            _running(upstream) as (url, _, _),
+            aiohttp.ClientSession() as http,
+            http.get(f"{url}/long") as answer,
+            Api(upstream, "KEY", run="x", http=http) as api,
+        ):
+            assert await answer.read() == piece * 40
+            assert (await api.call("GET", "/long")).raw == piece * 40
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_request_is_never_said_twice(emulator: Emulator) -> None:
