@@ -126,8 +126,11 @@ async def verify(path: Path, base_url: str, api_key: str) -> int:
         Api(base_url, api_key, run=new_run(), http=http) as api,
     ):
         verified = await Replay(agreed, api).run()
+        left = api.left
     for each in verified:
         print(each)
+    if left:
+        print(f"these rooms could not be deleted, and are still there: {', '.join(left)}")
     count = {verdict: sum(each.verdict is verdict for each in verified) for verdict in Verdict}
     told = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
     print(f"{agreed.consumer} on {base_url}: {told}")

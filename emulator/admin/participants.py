@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from emulator.clients.room_client import RoomClient
 
 _PATH = "/_emulator/participants"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+"""Whom a source is made for that is only looked at."""
 ACTIONS = ("publish", "unpublish", "update_stream", "subscribe", "unsubscribe", "say", "vanish")
 
 _STRING = {"type": "string"}
@@ -110,6 +113,7 @@ class ParticipantRoutes:
 
         account = self._access.of(request)
         wish = _wish(await read_body(request))
+        _check_kinds(wish)
         key = request.headers[hdrs.AUTHORIZATION].partition(" ")[2].strip()
         try:
             client = await self._people.add(account, key, wish)
@@ -210,6 +214,27 @@ def _wish(body: Mapping[str, Any]) -> Mapping[str, Any]:
         if not _is_habit(habit):
             raise BadBody(f"/behaviours/{index}", "expected a word, or an object with one word and its options.")
     return body
+
+
+def _check_kinds(wish: Mapping[str, Any]) -> None:
+    """Before anybody comes in, since all are told of it: every source and habit is one. Raises BadBody."""
+    from emulator.clients.behaviours.registry import make
+    from emulator.clients.errors import BehaviourError, SourceError
+    from emulator.clients.sources.base import Identity
+    from emulator.clients.sources.registry import audio_source, video_source
+
+    for key, media in wish.get("streams", {}).items():
+        identity = Identity(NOBODY, "", key, 0)
+        for medium, source in (("video", video_source), ("audio", audio_source)):
+            try:
+                source(media.get(medium), identity)
+            except SourceError as error:
+                raise BadBody(f"/streams/{key[:80]}/{medium}", str(error)) from error
+    for index, habit in enumerate(wish.get("behaviours", ())):
+        try:
+            make(habit, Random(0))
+        except BehaviourError as error:
+            raise BadBody(f"/behaviours/{index}", str(error)) from error
 
 
 def _is_habit(value: Any) -> bool:

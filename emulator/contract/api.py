@@ -198,15 +198,23 @@ class Api:
         self._names += 1
         return f"{self.run}-{self._names}"
 
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Rooms that were made here and could not be deleted so far."""
+        return tuple(self._rooms)
+
     async def clear(self) -> None:
-        """Delete every room that was made here. What can not be deleted is left."""
+        """Delete every room that was made here. What can not be deleted stays in `left`, to be tried again."""
         self.current = ""
-        for room in self._rooms:
+        left = []
+        for room in dict.fromkeys(self._rooms):
             try:
-                await self.call("DELETE", f"/rooms/{room}")
+                gone = (await self.call("DELETE", f"/rooms/{room}")).status in (200, 202, 204, 404)
             except NotReachable:
-                return
-        self._rooms.clear()
+                gone = False
+            if not gone:
+                left.append(room)
+        self._rooms = left
 
     # -- what is kept ---------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class Report:
             if finding.verdict is Verdict.DIFFERS and finding.check.id in drifts:
                 yield from ("    " + line for line in drifts[finding.check.id].splitlines()[:40])
         there = self.there
+        if there.left:
+            yield f"these rooms could not be deleted, and are still there: {', '.join(there.left)}"
         yield (
             f"{there.base_url}: {there.count(Verdict.HOLDS)} hold, {there.count(Verdict.DIFFERS)} differ, "
             f"{there.count(Verdict.NOT_REACHABLE)} not reachable"

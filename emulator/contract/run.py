@@ -43,6 +43,8 @@ class Result:
     base_url: str
     cassette: Cassette
     findings: list[Finding] = field(default_factory=list)
+    left: tuple[str, ...] = ()
+    """Ids of rooms of the run's own that could not be deleted."""
 
     @property
     def holds(self) -> bool:
@@ -81,6 +83,7 @@ async def run_checks(
             if on_finding is not None:
                 on_finding(finding)
             await api.clear()
+        result.left = api.left
     return result
 
 

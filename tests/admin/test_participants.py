@@ -11,6 +11,7 @@ from emulator.clients.room_client import RoomClient
 from emulator.server import Emulator
 from tests.admin.caller import KEY, Caller
 
+AUDIO = {"pointer": "/streams/self/audio"}
 SMALL = {"self": {"video": {"source": "test_card", "size": "320x180", "fps": 15}, "audio": "tone"}}
 
 
@@ -69,15 +70,19 @@ async def test_they_say_publish_watch_and_stop_as_told(admin: Caller, emulator: 
         ({"room": "lunch", "streams": {"self": {"video": 7}}}, 422, {"pointer": "/streams/self/video"}),
         ({"room": "lunch", "streams": {"self": {"smell": "test_card"}}}, 422, {"pointer": "/streams/self"}),
         ({"room": "lunch", "behaviours": [7]}, 422, {"pointer": "/behaviours/0"}),
+        ({"room": "lunch", "streams": {"self": {"video": "crad"}}}, 422, {"pointer": "/streams/self/video"}),
+        ({"room": "lunch", "streams": {"self": {"audio": {"source": "tone", "index": 64}}}}, 422, AUDIO),
+        ({"room": "lunch", "behaviours": ["watch", "wtach"]}, 422, {"pointer": "/behaviours/1"}),
         ({"room": "nowhere"}, 404, {}),
     ],
 )
 async def test_what_is_wrong_is_told_where_and_nobody_comes(
-    admin: Caller, wish: Any, status: int, source: dict[str, str]
+    admin: Caller, emulator: Emulator, wish: Any, status: int, source: dict[str, str]
 ) -> None:
     await admin.room(unique_name="lunch")
     (await admin.post("participants", wish)).refused(status, **source)
     assert (await admin.get("participants")).data == []
+    assert [account.records.participants for account in emulator.accounts.all()] == [{}], "nobody was there"
 
 
 async def test_unknown_sources_behaviours_and_actions_are_told_with_what_there_is(admin: Caller) -> None:

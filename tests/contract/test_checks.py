@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emulator.contract.checks import CHECKS
+from emulator.contract.report import Report
 from emulator.contract.run import Verdict, run_checks
 from emulator.server import Emulator
 from tests.contract.wrong_server import CHANGES, deviations, wrong_server
@@ -43,3 +44,16 @@ async def test_an_answer_that_breaks_the_description_differs_although_the_check_
         result = await run_checks(base_url, "KEY_contract", checks=[CHECKS["a_room_may_keep_its_name"]])
     assert result.findings[0].verdict is Verdict.DIFFERS
     assert "answer /data/active_session_id: None is not of type 'string'" in result.findings[0].message
+
+
+async def test_rooms_that_could_not_be_deleted_are_told(emulator: Emulator) -> None:
+    rule = {"surface": "rest", "kind": "status", "parameters": {"status": 503}, "match": {"operation": "DeleteRoom"}}
+    account = emulator.accounts.by_key("KEY_contract")
+    assert account is not None
+    emulator.faults.of(account.id).add(rule)
+    check = CHECKS["room_is_as_it_was_asked_for"]
+    result = await run_checks(emulator.rest_url, "KEY_contract", checks=[check])
+    assert result.findings[0].verdict is Verdict.HOLDS
+    assert set(result.left) == set(account.records.rooms)
+    assert len(result.left) == 1
+    assert f"still there: {result.left[0]}" in "\n".join(Report(result).lines())
