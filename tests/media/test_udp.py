@@ -52,6 +52,24 @@ async def test_the_advertised_address_is_the_one_in_the_candidate() -> None:
     opened.close()
 
 
+async def test_empty_datagrams_do_not_keep_the_others_waiting() -> None:
+    """Each turn of a busy loop is dear: while only one datagram was read in each, the socket overflowed."""
+    media_socket = open_socket()
+    noise = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for _ in range(60):
+        noise.sendto(b"", media_socket.local_address)
+        noise.sendto(b"\xff", media_socket.local_address)
+    turns = 0
+    while media_socket.stats.received < 120:
+        before = media_socket.stats.received
+        media_socket._readable()
+        assert media_socket.stats.received > before
+        turns += 1
+    assert turns <= 3
+    noise.close()
+    media_socket.close()
+
+
 async def test_ten_thousand_random_datagrams_do_not_harm_a_connection() -> None:
     media_socket = open_socket()
     client, server = await connected_pair(media_socket)

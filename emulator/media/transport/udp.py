@@ -40,6 +40,8 @@ BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel for each direction; without privilege it may grant less (net.core.rmem_max)."""
 # Of Linux (asm-generic/socket.h); Python does not name them. They need CAP_NET_ADMIN.
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+WARY_TURNS = 100
+"""So many batches are read to the end after an empty datagram, which FIONREAD can not tell from none."""
 _NOTHING = bytes(4)  # FIONREAD's answer, an int, when nothing is waiting
 MAX_PEERS = 4096
 MAX_ADDRESSES_PER_PEER = 16
@@ -83,6 +85,8 @@ class MediaSocket:
         self._random_bytes = random_bytes
         self._recvfrom_into = sock.recvfrom_into
         self._sendto = sock.sendto
+        self._wary = 0
+        """Turns of the loop for which FIONREAD is not to be believed."""
         self._collecting = False
         self._collected: dict[Address, list[bytes]] = {}
         self._has_trains = sys.platform == "linux"
@@ -270,6 +274,8 @@ class MediaSocket:
     def _readable(self) -> None:
         """Drains up to one batch. The loop calls again at once while more is waiting."""
         receive, buffer, addresses, stats = self._recvfrom_into, self.packet_buffer, self._addresses, self.stats
+        if self._wary:
+            self._wary -= 1
         for number in range(BATCH):
             try:
                 size, source = receive(buffer.data, DATAGRAM_LIMIT)
@@ -279,9 +285,11 @@ class MediaSocket:
                 # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
                 stats.receive_errors += 1
                 continue
-            # Asking costs a fraction of the exception that reading from an empty socket ends with. (A datagram without
-            # any bytes looks like none; the loop calls again for that.)
-            waiting = ioctl(self._fd, FIONREAD, _NOTHING) != _NOTHING
+            # Asking costs a fraction of the exception that reading from an empty socket ends with. A datagram without
+            # any bytes looks like none, though: where there are such, one each would end the batch.
+            if not size:
+                self._wary = WARY_TURNS
+            waiting = self._wary or ioctl(self._fd, FIONREAD, _NOTHING) != _NOTHING
             if self._collecting and number % TRAINS_EVERY == 0:
                 self._send_collected()
             if waiting and number % TRAINS_EVERY == TRAINS_FROM:
