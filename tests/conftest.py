@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -38,12 +39,9 @@ class _Errors(logging.Handler):
         self.lines.append(self.format(record))
 
 
-@pytest.fixture(autouse=True)
-def no_error_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
-    """An exception that a part isolated and logged (a subscriber's, a handler's) still fails the test.
-
-    Tests that provoke one on purpose carry the marker `errors_expected`.
-    """
+@contextmanager
+def no_errors_logged(*, expected: bool = False) -> Iterator[None]:
+    """An exception that a part isolated and logged (a subscriber's, a handler's) still fails the test."""
     handler = _Errors()
     watched = [logging.getLogger(name) for name in ("emulator", "asyncio", "aiohttp")]
     for logger in watched:
@@ -51,8 +49,15 @@ def no_error_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for logger in watched:
         logger.removeHandler(handler)
-    if handler.lines and request.node.get_closest_marker("errors_expected") is None:
+    if handler.lines and not expected:
         pytest.fail("errors in the log:\n" + "\n".join(handler.lines), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_error_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that provoke one on purpose carry the marker `errors_expected`."""
+    with no_errors_logged(expected=request.node.get_closest_marker("errors_expected") is not None):
+        yield
 
 
 class Synthetic:

@@ -44,6 +44,13 @@ class House:
                     return [each for each in reversed(found) if each.status == status]
                 await asyncio.sleep(0.05)
 
+    async def film(self, composition: str) -> Any:
+        """That composition, once it is completed."""
+        async with asyncio.timeout(PATIENCE_SECS):
+            while (found := (await self.api.room_compositions.retrieve(composition)).data).status != "completed":  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(0.05)
+        return found
+
     async def download(self, url: str, into: Path) -> Path:
         async with self.http.get(url) as answer:
             assert answer.status == 200, await answer.text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -122,11 +121,7 @@ def samples(path: Path) -> NDArray[np.float32]:
     return np.concatenate(blocks)
 
 
-def tones(path: Path, begin: float, end: float) -> set[int]:
-    """Who is heard between these seconds."""
-    return set(tones_in(samples(path)[round(begin * 48_000) : round(end * 48_000)]))
-
-
-def each_second(length: float) -> Iterator[float]:
-    """The middle of every whole second."""
-    return (second + 0.5 for second in range(int(length)))
+def tones(heard: Path | NDArray[np.float32], begin: float, end: float) -> set[int]:
+    """Who is heard between these seconds of a file, or of what `samples` has made of it."""
+    sound = samples(heard) if isinstance(heard, Path) else heard
+    return set(tones_in(sound[round(begin * 48_000) : round(end * 48_000)]))
