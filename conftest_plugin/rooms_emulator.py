@@ -102,7 +102,8 @@ class RoomsEmulator(Account):
         `publish`: a stream key (True: `self`), of `video` and `audio`, or the streams with their sources by key, as
         scenarios have them: `{"self": {"video": "test_card"}}`. Media may still be coming up on return.
         `subscribe="all"`: watches whatever the others publish, now or later. `options` are those of `RoomClient`:
-        participant_id, context, token, tone, ... Raises RequestRefused, ClientError.
+        participant_id, context, token, tone, ... Its token does not run out, unless you give one that does
+        (`token=rooms_emulator.token(room, ttl_secs=60)`). Raises RequestRefused, ClientError.
         """
         __tracebackhide__ = True
         joining = self._tenant.participant(

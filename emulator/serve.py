@@ -71,6 +71,7 @@ async def serve(config: Config, *, scenario: Path | None, ready_file: Path | Non
                     rest_url=emulator.rest_url,
                     ws_url=emulator.ws_url,
                     api_key=emulator.api_key,
+                    admin_token=emulator.admin_token,
                     stay=True,
                     tell=lambda line: print(line, flush=True),
                 )

@@ -37,6 +37,7 @@ from emulator.admin.stages import Stages
 from emulator.admin.state import StateRoutes
 from emulator.admin.stats import StatsRoutes
 from emulator.admin.timeline import TimelineRoutes
+from emulator.admin.tokens import TokenRoutes
 from emulator.admin.webhooks import WebhookRoutes
 from emulator.admin.wire import WireRoutes
 from emulator.api.downloads import Downloads
@@ -112,8 +113,8 @@ class Emulator:
         self._events: EventRoutes | None = None
         self._webhooks: Webhooks | None = None
         self._sinks = Sinks()
-        self.stages = Stages(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url)
-        self._people = People(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url)
+        self.stages = Stages(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url, admin_token=self.admin_token)
+        self._people = People(rest_url=lambda: self.rest_url, ws_url=lambda: self.ws_url, admin_token=self.admin_token)
         self._sweeper: asyncio.TimerHandle | None = None
         self.tls: Tls | None = None
         self.tls_port = 0
@@ -356,6 +357,7 @@ class Emulator:
                     ],
                 ),
                 ClockRoutes(access),
+                TokenRoutes(access, mint),
                 FaultRoutes(access, self.faults),
                 ImpairmentRoutes(access, impairments),
                 self._events,

@@ -9,6 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from emulator.admin.access import HOW
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Answer, Operation, data_schema, json_answer, object_schema
 from emulator.api.auth import bearer_key
 from emulator.api.errors import ApiError, BadBody, Forbidden, Unauthenticated
@@ -37,7 +38,7 @@ class AccountRoutes:
         self._forget = forget
 
     def operations(self) -> Sequence[Operation]:
-        settings = object_schema(
+        settings = closed_schema(
             {
                 "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED, "description": "Of all its ids."},
                 "start_time": {"type": "string", "format": "date-time", "description": "Where its clock begins."},
@@ -67,7 +68,7 @@ class AccountRoutes:
 
     async def open(self, request: web.Request) -> web.Response:
         key = self._key(request)
-        body = await read_optional_body(request) or {}
+        body = known_only(await read_optional_body(request) or {}, ("seed", "start_time", "freeze"))
         seed, start_time, freeze = _seed(body), _start_time(body), _freeze(body)
         try:
             account = self._open(key, seed=seed, start_time=start_time, freeze=freeze)

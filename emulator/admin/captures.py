@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.admin.access import AccountAccess
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Answer, Operation, Schema, data_schema, json_answer, list_schema, object_schema
 from emulator.api.errors import ApiError, BadBody
 from emulator.api.validation import Body, read_optional_body
@@ -25,31 +26,27 @@ from emulator.wire import rest
 
 _PATH = "/_emulator/pcap"
 _PCAPNG = "application/x-pcapng"
-_MEMBERS = ("room_id", "participant_id", "max_bytes", "for_secs")
 MIN_BYTES = 1024
 
 _NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
-_BODY: Schema = {
-    **object_schema(
-        {
-            "room_id": {"type": "string", "description": "Only of this room."},
-            "participant_id": {"type": "string", "description": "Only this participant's connections."},
-            "max_bytes": {
-                "type": "integer",
-                "minimum": MIN_BYTES,
-                "maximum": MAX_BYTES,
-                "description": f"It ends when the file is as long; {DEFAULT_BYTES} if left out.",
-            },
-            "for_secs": {
-                "type": "number",
-                "exclusiveMinimum": 0,
-                "maximum": MAX_SECS,
-                "description": f"It ends after so many real seconds; {DEFAULT_SECS:g} if left out.",
-            },
-        }
-    ),
-    "additionalProperties": False,
-}
+_BODY: Schema = closed_schema(
+    {
+        "room_id": {"type": "string", "description": "Only of this room."},
+        "participant_id": {"type": "string", "description": "Only this participant's connections."},
+        "max_bytes": {
+            "type": "integer",
+            "minimum": MIN_BYTES,
+            "maximum": MAX_BYTES,
+            "description": f"It ends when the file is as long; {DEFAULT_BYTES} if left out.",
+        },
+        "for_secs": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": MAX_SECS,
+            "description": f"It ends after so many real seconds; {DEFAULT_SECS:g} if left out.",
+        },
+    }
+)
 _CAPTURE_MEMBERS: dict[str, Schema] = {
     "id": {"type": "integer"},
     "room_id": _NULLABLE_TEXT,
@@ -150,9 +147,7 @@ class CaptureRoutes:
 
 def _wanted(body: Body) -> Wanted:
     """Raises BadBody."""
-    for name in body:
-        if name not in _MEMBERS:
-            raise BadBody(f"/{name}", f"Expected only {', '.join(_MEMBERS)}, got {name[:80]!r}.")
+    known_only(body, _BODY["properties"])
     for name in ("room_id", "participant_id"):
         if name in body and not isinstance(body[name], str):
             raise BadBody(f"/{name}", "Expected a string.")

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.admin.access import AccountAccess
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Operation, Schema, data_schema, json_answer, object_schema
 from emulator.api.errors import ApiError, BadBody
 from emulator.api.validation import Body, read_body
@@ -24,7 +25,7 @@ MIN_RATE = 0.001
 
 _BODY: Schema = {
     "description": "Taken in this order: freeze, advance, resume or rate.",
-    **object_schema(
+    **closed_schema(
         {
             "freeze": {"const": True, "description": "Stand still at the present instant."},
             "advance_secs": {
@@ -81,7 +82,7 @@ class ClockRoutes:
     async def change(self, request: web.Request) -> web.Response:
         """Advances of one account take turns; one whose client has gone runs to its end all the same."""
         account = self._access.of(request)
-        wanted = _Wanted(await read_body(request))
+        wanted = _Wanted(known_only(await read_body(request), _BODY["properties"]))
         clock = _travelling(account)
         if wanted.freeze:
             clock.freeze()

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.admin.access import AccountAccess
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Operation, Schema, data_schema, json_answer, list_schema, object_schema
 from emulator.api.errors import ApiError, BadBody
 from emulator.api.validation import read_body
@@ -68,7 +69,7 @@ _JOB = object_schema(
     required=["id", "status", "progress"],
 )
 _COMPOSITIONS = object_schema({"pace": _PACE, "compositions": list_schema(_JOB)}, required=["pace", "compositions"])
-_STEPS = object_schema({"steps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS}})
+_STEPS = closed_schema({"steps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS}})
 
 
 class MediaRoutes:
@@ -97,7 +98,7 @@ class MediaRoutes:
                 "/_emulator/compositions",
                 "Let them go at once, each step after a while, or by hand; also those under way.",
                 self.set_pace,
-                body=_PACE,
+                body={**_PACE, "additionalProperties": False},
                 answers=(json_answer(data_schema(_PACE)),),
                 errors={422: "The pace is wrong at `source.pointer`."},
             ),
@@ -137,7 +138,7 @@ class MediaRoutes:
 
     async def set_pace(self, request: web.Request) -> web.Response:
         account = self._access.of(request)
-        body = await read_body(request)
+        body = known_only(await read_body(request), _PACE["properties"])
         mode, secs = body.get("mode"), body.get("secs", 0)
         if mode not in MODES:
             raise BadBody("/mode", f"mode must be one of {', '.join(MODES)}, got {mode!r:.80}.")
@@ -149,7 +150,7 @@ class MediaRoutes:
 
     async def step(self, request: web.Request) -> web.Response:
         account = self._access.of(request)
-        body = await read_body(request) if request.body_exists else {}
+        body = known_only(await read_body(request) if request.body_exists else {}, _STEPS["properties"])
         steps = body.get("steps", 1)
         if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= MAX_STEPS:
             raise BadBody("/steps", f"steps must be 1 or {MAX_STEPS}, got {steps!r:.80}.")

@@ -19,6 +19,7 @@ from typing import Any
 from aiohttp import web
 
 from emulator.admin.access import AccountAccess
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Answer, Operation, Schema, data_schema, json_answer, list_schema, object_schema
 from emulator.api.errors import ApiError, BadBody
 from emulator.api.validation import Body, read_body
@@ -31,26 +32,22 @@ from emulator.wire import rest
 from emulator.wire.sdp import SdpError
 
 _PATH = "/_emulator/observers"
-_MEMBERS = ("room_id", "participant_id", "key", "audio", "offer")
 _MAX_ID = 200
 
 _NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
-_BODY: Schema = {
-    **object_schema(
-        {
-            "room_id": {"type": "string", "description": "It needs an active session."},
-            "participant_id": {"type": "string", "description": "Whose stream; left out: only the mixed audio."},
-            "key": {"type": "string", "description": "Of the stream; self if left out."},
-            "audio": {
-                "enum": ["stream", "mix"],
-                "description": "The stream's own sound (if left out) or that of the whole room.",
-            },
-            "offer": {"type": "string", "description": "An SDP offer to receive audio, video or both."},
+_BODY: Schema = closed_schema(
+    {
+        "room_id": {"type": "string", "description": "It needs an active session."},
+        "participant_id": {"type": "string", "description": "Whose stream; left out: only the mixed audio."},
+        "key": {"type": "string", "description": "Of the stream; self if left out."},
+        "audio": {
+            "enum": ["stream", "mix"],
+            "description": "The stream's own sound (if left out) or that of the whole room.",
         },
-        required=["room_id", "offer"],
-    ),
-    "additionalProperties": False,
-}
+        "offer": {"type": "string", "description": "An SDP offer to receive audio, video or both."},
+    },
+    required=["room_id", "offer"],
+)
 _OBSERVER_MEMBERS: dict[str, Schema] = {
     "id": {"type": "integer"},
     "room_id": {"type": "string"},
@@ -102,10 +99,7 @@ class ObserverRoutes:
 
     async def open(self, request: web.Request) -> web.Response:
         account = self._access.of(request)
-        body = await read_body(request)
-        for name in body:
-            if name not in _MEMBERS:
-                raise BadBody(f"/{name}", f"Expected only {', '.join(_MEMBERS)}, got {name[:80]!r}.")
+        body = known_only(await read_body(request), _BODY["properties"])
         room_id, offer = _text(body, "room_id", _MAX_ID), _text(body, "offer")
         audio = body.get("audio", "stream" if "participant_id" in body else "mix")
         if audio not in ("stream", "mix"):

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import hdrs, web
 
 from emulator.admin.access import AccountAccess
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Answer, Operation, data_schema, json_answer, list_schema, object_schema
 from emulator.admin.people import People, TooManyPeople, UnknownPerson
 from emulator.api.errors import ApiError, BadBody
-from emulator.api.validation import read_body, read_optional_body
+from emulator.api.tokens import TTL_FIELDS
+from emulator.api.validation import Body, read_body, read_optional_body
 from emulator.wire import rest
 
 if TYPE_CHECKING:
@@ -24,15 +26,20 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 ACTIONS = ("publish", "unpublish", "update_stream", "subscribe", "unsubscribe", "say", "vanish")
 
 _STRING = {"type": "string"}
+_TTL = {"type": "integer", "minimum": 10, "maximum": 3600}
 _SOURCE = {"description": 'A source and its options: "test_card", {"source": "tone"}, or null for none.'}
 _STREAM = object_schema({"video": _SOURCE, "audio": _SOURCE})
-_WISH = object_schema(
+_WISH = closed_schema(
     {
         "room": {**_STRING, "description": "Its id or unique name."},
         "name": {**_STRING, "description": "Also the `username` of the context, if there is none."},
         "context": {"description": "A text, or JSON that is sent as one."},
         "kind": {"enum": ["web", "telephone"]},
         "messages": {"type": "boolean", "description": "Whether it sends and reads messages."},
+        "token_ttl_secs": {
+            **_TTL,
+            "description": "How long its client token lasts; if left out, it does not run out.",
+        },
         "streams": {"type": "object", "additionalProperties": _STREAM, "description": "What it publishes, by key."},
         "behaviours": {"type": "array", "description": 'Habits: "watch", {"greet": {"text": "Hello"}}, ...'},
     },
@@ -52,7 +59,7 @@ _PERSON = object_schema(
     },
     required=["id", "name", "room_id", "kind", "status", "publishes", "watches", "complaints"],
 )
-_ACTION = object_schema(
+_ACTION = closed_schema(
     {
         "key": {**_STRING, "description": "Of a stream; `self` if left out."},
         "video": {"description": "publish: a source; update_stream, subscribe: whether it is on, or wanted."},
@@ -140,7 +147,7 @@ class ParticipantRoutes:
         if action not in ACTIONS:
             detail = f"There is no action {action!r:.60}; there are {', '.join(ACTIONS)}."
             raise ApiError(404, rest.NOT_FOUND, detail)
-        asked = await read_optional_body(request) or {}
+        asked = known_only(await read_optional_body(request) or {}, _ACTION["properties"])
         try:
             await _do(client, action, asked)
         except SourceError as error:
@@ -189,15 +196,15 @@ async def _do(client: RoomClient, action: str, asked: Mapping[str, Any]) -> None
             await client.vanish()
 
 
-def _wish(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _wish(body: Body) -> Mapping[str, Any]:
     """Raises BadBody for what is no wish; sources and behaviours are checked by their registries."""
-    for name in body:
-        if name not in _WISH["properties"]:
-            raise BadBody(f"/{name[:80]}", f"expected one of {', '.join(_WISH['properties'])}, got {name[:80]!r}.")
+    known_only(body, _WISH["properties"])
     _text(body, "room")
     if "name" in body:
         _text(body, "name")
     _flag(body, "messages")
+    if body.get("token_ttl_secs") is not None:
+        TTL_FIELDS["token_ttl_secs"]("/token_ttl_secs", body["token_ttl_secs"])
     if body.get("kind", "web") not in ("web", "telephone"):
         raise BadBody("/kind", "kind: expected web or telephone.")
     streams = body.get("streams", {})

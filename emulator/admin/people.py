@@ -30,11 +30,14 @@ class UnknownPerson(LookupError):
 
 
 class People:
-    """Those of all accounts. `rest_url` and `ws_url` say where the emulator is."""
+    """Those of all accounts. `rest_url` and `ws_url` say where the emulator is, `admin_token` what it asks for."""
 
-    def __init__(self, *, rest_url: Callable[[], str], ws_url: Callable[[], str]) -> None:
+    def __init__(
+        self, *, rest_url: Callable[[], str], ws_url: Callable[[], str], admin_token: str | None = None
+    ) -> None:
         self._rest_url = rest_url
         self._ws_url = ws_url
+        self._admin_token = admin_token
         self._of: dict[str, dict[str, RoomClient]] = {}
         self._coming: dict[str, int] = {}
         self._going: set[asyncio.Task[None]] = set()
@@ -66,9 +69,10 @@ class People:
         self._coming[account.id] = self._coming.get(account.id, 0) + 1
         try:
             async with aiohttp.ClientSession() as http:
-                rest = RestClient(http, rest_url=self._rest_url(), api_key=key)
+                rest = RestClient(http, rest_url=self._rest_url(), api_key=key, admin_token=self._admin_token)
                 room_id = await rest.find_room(wish["room"])
-                token = await rest.client_token(room_id)
+                ttl = wish.get("token_ttl_secs")
+                token = await (rest.lasting_token(room_id) if ttl is None else rest.client_token(room_id, ttl))
             rng = Random(account.rng.getrandbits(128))
             context = wish.get("context")
             client = RoomClient(

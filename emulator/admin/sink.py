@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import (
     ANYTHING,
     Answer,
@@ -41,6 +42,7 @@ _NAME = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
 _STATUS: Schema = {"type": "integer", "minimum": 200, "maximum": 599}
 _DELAY: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_DELAY_MS}
+_CHANGE = closed_schema({"status": _STATUS, "delay_ms": _DELAY})
 _SETTINGS = object_schema({"status": _STATUS, "delay_ms": _DELAY}, required=["status", "delay_ms"])
 _RECEIVED = object_schema(
     {
@@ -108,7 +110,7 @@ class SinkRoutes:
                 PATH,
                 "Answer otherwise from now on.",
                 self.change,
-                body=object_schema({"status": _STATUS, "delay_ms": _DELAY}),
+                body=_CHANGE,
                 answers=(json_answer(data_schema(_SETTINGS)),),
                 account=False,
             ),
@@ -142,7 +144,7 @@ class SinkRoutes:
         return web.json_response({"data": [received.as_json() for received in sink.since(after)], "meta": meta})
 
     async def change(self, request: web.Request) -> web.Response:
-        body = await read_body(request)
+        body = known_only(await read_body(request), _CHANGE["properties"])
         status = _between(body, "status", 200, 599)
         delay_ms = _between(body, "delay_ms", 0, MAX_DELAY_MS)
         sink = self._sink(request)

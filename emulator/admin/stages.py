@@ -101,11 +101,17 @@ class Run:
 
 
 class Stages:
-    """All runs of one emulator. `rest_url` and `ws_url` say where it is: its scenarios come in by the front door."""
+    """All runs of one emulator. `rest_url` and `ws_url` say where it is: its scenarios come in by the front door.
 
-    def __init__(self, *, rest_url: Callable[[], str], ws_url: Callable[[], str]) -> None:
+    `admin_token` is what its admin API asks for.
+    """
+
+    def __init__(
+        self, *, rest_url: Callable[[], str], ws_url: Callable[[], str], admin_token: str | None = None
+    ) -> None:
         self._rest_url = rest_url
         self._ws_url = ws_url
+        self._admin_token = admin_token
         self._of: dict[str, dict[str, Run]] = {}
         self._count = 0
         self._ending: set[asyncio.Task[None]] = set()
@@ -172,7 +178,12 @@ class Stages:
 
         try:
             report = await recorded.run(
-                rest_url=self._rest_url(), ws_url=self._ws_url(), api_key=key, on_step=run.add, stay=stay
+                rest_url=self._rest_url(),
+                ws_url=self._ws_url(),
+                api_key=key,
+                admin_token=self._admin_token,
+                on_step=run.add,
+                stay=stay,
             )
             run.state = "passed" if report.ok else "failed"
         except asyncio.CancelledError:

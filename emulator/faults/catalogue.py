@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,9 +28,13 @@ _MAX_GLOBS = 50
 
 @dataclass(frozen=True, slots=True)
 class _Globs(Shape):
-    """One glob or a list of them; an integer is taken as its digits. Reads to a tuple."""
+    """One glob or a list of them; an integer is taken as its digits. Reads to a tuple.
+
+    With `words`, each glob fits at least one of them.
+    """
 
     about: str
+    words: tuple[str, ...] = ()
 
     def read(self, pointer: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple):
@@ -43,12 +48,16 @@ class _Globs(Shape):
             return str(value)
         if not isinstance(value, str):
             raise BadFault(pointer, "a glob or a list of globs", shown(value))
-        return _GLOB.read(pointer, value)
+        glob = _GLOB.read(pointer, value)
+        if self.words and not fnmatch.filter(self.words, glob):
+            raise misspelt(pointer, "one of these, or a glob that fits some", glob, self.words)
+        return glob
 
     def schema(self) -> Json:
         one = {"type": ["string", "integer"], "maxLength": _GLOB.longest, "minimum": -MAX_SEED, "maximum": MAX_SEED}
         several = {"type": "array", "items": one, "minItems": 1, "maxItems": _MAX_GLOBS}
-        return {"anyOf": [one, several], "description": self.about}
+        known: Json = {"examples": list(self.words)} if self.words else {}
+        return {"anyOf": [one, several], "description": self.about, **known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +74,18 @@ class _Parameters(Shape):
 @dataclass(frozen=True, slots=True)
 class _Match(Shape):
     facts: Mapping[str, str]
+    words: Mapping[str, tuple[str, ...]]
 
     def read(self, pointer: str, value: Any) -> Match:
-        shapes = {name: _Globs(about) for name, about in self.facts.items()}
+        shapes = {name: _Globs(about, self.words.get(name, ())) for name, about in self.facts.items()}
         return Match(read_members(pointer, value, shapes, frozenset(), "a fact"))
 
     def schema(self) -> Json:
         return {
             "type": "object",
-            "properties": {name: _Globs(about).schema() for name, about in self.facts.items()},
+            "properties": {
+                name: _Globs(about, self.words.get(name, ())).schema() for name, about in self.facts.items()
+            },
             "additionalProperties": False,
             "description": "what must fit, fact by fact; everything does if left out",
         }
@@ -167,7 +179,7 @@ def _members(surface: Surface[Any], kind: Kind) -> dict[str, Shape]:
         "surface": Choice((surface.name,), "where it happens"),
         "kind": Choice((kind.word,), "what happens"),
         "parameters": _Parameters(kind),
-        "match": _Match(surface.facts),
+        "match": _Match(surface.facts, surface.words),
         "probability": Number(0, 1, "of firing at a match; 1 if left out"),
         "count": Integer(1, MAX_COUNT, "how often it fires at most; without end if left out"),
         "after": Integer(0, MAX_COUNT, "how many matches are spared first; 0 if left out"),

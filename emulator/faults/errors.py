@@ -47,9 +47,10 @@ class UnknownFault(FaultError):
 def misspelt(pointer: str, what: str, word: str, known: Iterable[str]) -> BadFault:
     """The error for a word that is none of the known ones. `what` is such as "a kind"."""
     names = sorted(known)
-    near = difflib.get_close_matches(word[:_MAX_SHOWN], names, n=1)
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(word[:_MAX_SHOWN].casefold(), folded, n=1)
     listed = ", ".join(names) or "there is none"
-    return BadFault(pointer, f"{what} ({listed})", shown(word), suggestion=near[0] if near else None)
+    return BadFault(pointer, f"{what} ({listed})", shown(word), suggestion=folded[near[0]] if near else None)
 
 
 def below(pointer: str, name: str | int) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 from emulator.faults.errors import BadFault, below, misspelt, shown
@@ -70,13 +71,23 @@ class Kind:
 class Surface(Generic[FaultT]):
     """`base` is what its faults derive from; `facts` are the names that a rule can match on, each with what it is.
 
-    `modules` hold its kinds. They are imported when somebody first asks for kinds: most emulators never need them.
+    `words` are all that a fact can be, where that is known: what fits none of them is misspelt. `modules` hold its
+    kinds. They are imported when somebody first asks for kinds: most emulators never need them.
     """
 
-    def __init__(self, name: str, base: type[FaultT], *, facts: Mapping[str, str], modules: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        base: type[FaultT],
+        *,
+        facts: Mapping[str, str],
+        words: Mapping[str, Iterable[str]] = MappingProxyType({}),
+        modules: Iterable[str] = (),
+    ) -> None:
         self.name = name
         self.base = base
         self.facts = facts
+        self.words = {name: tuple(known) for name, known in words.items()}
         self._modules = tuple(modules)
         self._kinds: dict[str, Kind] = {}
 

@@ -107,8 +107,8 @@ class Participant:
     says whether messages are wanted; None: if there are any in the scenario. A telephone only speaks and hears.
 
     `watched` are the media that a subscription by declaration takes. `vary` is drawn anew for each member of a group: a
-    key of the context and the kind of its value (see `variation`). `token_ttl` is in seconds, the service's longest
-    unless given.
+    key of the context and the kind of its value (see `variation`). `token_ttl` is in seconds; None: the token does
+    not run out.
 
     A group stands for its `members`, who are called `crowd[0]`, `crowd[1]`, ...; members are like it in all but names.
     """

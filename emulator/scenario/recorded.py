@@ -6,30 +6,30 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import aiohttp
 
 from emulator.scenario.camera import Camera
-from emulator.scenario.errors import StageError
 from emulator.scenario.report import Outcome, Report, StepResult
+from emulator.scenario.rest import RestClient
 from emulator.scenario.runner import run_scenario_on
 from emulator.scenario.scene import Scene
 from emulator.scenario.schema import Scenario
 from emulator.timeline.model import Check, Json, Told, told_over
 
 TIMEOUT_SECS = 30.0
+"""A long run has much to tell."""
 ELSEWHERE_SECS = 60.0
 """Clocks so far apart are of two machines."""
 _KINDS: Mapping[bool, Literal["step", "expect"]] = {True: "expect", False: "step"}
 
 
 class Logs:
-    """What an account's emulator has logged, by its admin API. `rest_url` includes `/v2`."""
+    """What an account's emulator has logged, by its admin API."""
 
-    def __init__(self, http: aiohttp.ClientSession, *, rest_url: str, api_key: str) -> None:
-        self._http = http
-        self._url = f"{rest_url.rstrip('/').removesuffix('/v2')}/_emulator/timeline"
-        self._headers = {"Authorization": f"Bearer {api_key}"}
+    def __init__(self, rest: RestClient) -> None:
+        self._rest = rest
         self._after: dict[str, int] = {}
 
     async def begin(self) -> None:
@@ -44,14 +44,7 @@ class Logs:
         return document
 
     async def _get(self, query: Mapping[str, int]) -> Any:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECS)
-        try:
-            async with self._http.get(self._url, params=query, headers=self._headers, timeout=timeout) as answer:
-                if answer.status != 200:
-                    raise StageError(f"GET {self._url}: {answer.status} {(await answer.text())[:300]}")
-                return (await answer.json())["data"]
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-            raise StageError(f"GET {self._url}: {type(error).__name__}: {error}") from error
+        return await self._rest.call("GET", f"/_emulator/timeline?{urlencode(query)}", patience=TIMEOUT_SECS)
 
 
 class Recorded:
@@ -71,7 +64,9 @@ class Recorded:
         """The account is gone: nobody will want the document, and nothing is asked for it any more."""
         self._abandoned = True
 
-    async def run(self, *, rest_url: str, ws_url: str, api_key: str, **options: Any) -> Report:
+    async def run(
+        self, *, rest_url: str, ws_url: str, api_key: str, admin_token: str | None = None, **options: Any
+    ) -> Report:
         """`run_scenario_on` with these options, and the document. Raises what that raises."""
         on_step, on_scene = options.pop("on_step", None), options.pop("on_scene", None)
         report = Report(self._scenario.name)
@@ -89,7 +84,7 @@ class Recorded:
                 on_scene(scene)
 
         async with aiohttp.ClientSession() as http:
-            logs = Logs(http, rest_url=rest_url, api_key=api_key)
+            logs = Logs(RestClient(http, rest_url=rest_url, api_key=api_key, admin_token=admin_token))
             await logs.begin()
             try:
                 report = await run_scenario_on(
@@ -97,6 +92,7 @@ class Recorded:
                     rest_url=rest_url,
                     ws_url=ws_url,
                     api_key=api_key,
+                    admin_token=admin_token,
                     on_step=taken,
                     on_scene=lit,
                     **options,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
@@ -13,13 +14,16 @@ import aiohttp
 from emulator.scenario.errors import StageError
 
 TOKEN_TTL_SECS = 3600
-"""The longest the service grants; who is in stays in when it is over (rest-and-webhooks.md, section 4, "Tokens")."""
+"""The longest the service grants (R-64)."""
+ADMIN_TOKEN_HEADER = "x-emulator-token"  # noqa: S105 - the name of a header
 
 TIMEOUT_SECS = 10.0
 
 
 class RestClient:
     """`rest_url` includes `/v2`. The session stays the caller's, who closes it.
+
+    `admin_token` is what the emulator's admin API asks for, if it does.
 
     `gate` is entered for each call: where time travels, it holds the clock, and lets one call through at a time.
     """
@@ -30,6 +34,7 @@ class RestClient:
         *,
         rest_url: str,
         api_key: str,
+        admin_token: str | None = None,
         gate: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
     ) -> None:
         self._http = http
@@ -37,6 +42,10 @@ class RestClient:
         self.root = self._base.removesuffix("/v2")
         """Where the emulator is: behind it come `/v2` and `/_emulator`."""
         self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._admin_headers = dict(self._headers)
+        if admin_token is not None:
+            self._admin_headers[ADMIN_TOKEN_HEADER] = admin_token
+        self._admin_token = admin_token
         self._gate = gate
 
     async def find_or_create_room(self, settings: Mapping[str, Any]) -> str:
@@ -60,9 +69,14 @@ class RestClient:
                     return str(each["id"])
         raise StageError(f"there is no room with the id or unique_name {room!r:.80} in this account")
 
-    async def client_token(self, room_id: str, ttl: int | None = None) -> str:
-        """Good for `ttl` seconds, else for as long as can be. Raises StageError."""
-        body = {"token_ttl_secs": ttl or TOKEN_TTL_SECS}
+    async def lasting_token(self, room_id: str) -> str:
+        """A client token that does not run out, wherever the account's clock is moved to. Raises StageError."""
+        token = await self.call("POST", "/_emulator/tokens", {"room_id": room_id})
+        return str(token["token"])
+
+    async def client_token(self, room_id: str, ttl: int = TOKEN_TTL_SECS) -> str:
+        """Good for `ttl` seconds of the account's time, as apps get them. Raises StageError."""
+        body = {"token_ttl_secs": ttl}
         tokens = await self.call("POST", f"/rooms/{room_id}/actions/generate_join_client_token", body)
         return str(tokens["token"])
 
@@ -77,15 +91,22 @@ class RestClient:
         await self.call("POST", f"/room_sessions/{session_id}/actions/{action}", dict(body))
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, status: int | None = None, whole: bool = False
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        status: int | None = None,
+        whole: bool = False,
+        patience: float = TIMEOUT_SECS,
     ) -> Any:
-        """Any call; a path that begins with `/_emulator` is one of the admin API.
+        """Any call; a path that begins with `/_emulator` is one of the admin API. `patience` is in seconds.
 
         Returns what is under `data` (`whole`, or a refusal that was wanted: all of it), None for an empty answer.
 
         Raises StageError for another status than `status`, or, if that is None, for a refusal.
         """
-        got, answer = await self.ask(method, path, body)
+        got, answer = await self.ask(method, path, body, patience=patience)
         if got != status if status is not None else got >= 300:
             wanted = "" if status is None else f", expected {status}"
             raise StageError(f"{method} {self._url(path)}: {got} {_reason(answer)}{wanted}")
@@ -95,10 +116,14 @@ class RestClient:
             raise StageError(f"{method} {self._url(path)}: expected an answer with data, got {_reason(answer)}")
         return answer["data"]
 
+    def sink_url(self, path: str) -> str:
+        """Where webhooks are to be sent that shall come to this sink of the admin API."""
+        return self.root + path + ("" if self._admin_token is None else f"?{urlencode({'token': self._admin_token})}")
+
     def _url(self, path: str) -> str:
         return (self.root if path.startswith("/_emulator") else self._base) + path
 
-    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async def ask(self, method: str, path: str, body: Any = None, *, patience: float = TIMEOUT_SECS) -> tuple[int, Any]:
         """Status and answer: JSON, or a text that is none, or None. Raises StageError when there is no answer."""
         options = {} if body is None else {"json": body}
         try:
@@ -107,21 +132,21 @@ class RestClient:
                 self._http.request(
                     method,
                     self._url(path),
-                    headers=self._headers,
-                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECS),
+                    headers=self._admin_headers if path.startswith("/_emulator") else self._headers,
+                    timeout=aiohttp.ClientTimeout(total=patience),
                     **options,
                 ) as answer,
             ):
                 text = await answer.text()
                 return answer.status, _parsed(text)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise StageError(f"{method} {self._url(path)}: {type(error).__name__}: {error}") from error
+            raise StageError(f"{method} {self._url(path)}: {why_no_answer(error, self.root)}") from error
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The account's events: those that are kept, then live ones, as they come. Raises StageError."""
         what = f"{self.root}/_emulator/events"
-        headers = {**self._headers, "Accept": "text/event-stream"}
+        headers = {**self._admin_headers, "Accept": "text/event-stream"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_SECS)
         try:
             async with self._http.get(what, headers=headers, timeout=timeout) as answer:
@@ -129,8 +154,20 @@ class RestClient:
                     raise StageError(f"GET {what}: {answer.status} {_reason(_parsed(await answer.text()))}")
                 await answer.content.readuntil(b"\n\n")  # the first line says that we are heard
                 yield _told(answer.content)
-        except aiohttp.ClientError as error:
-            raise StageError(f"GET {what}: {type(error).__name__}: {error}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise StageError(f"GET {what}: {why_no_answer(error, self.root)}") from error
+
+
+def why_no_answer(error: Exception, root: str) -> str:
+    """What a person can do something about; `root` is where somebody should have answered."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno or 0
+        return f"nobody answers at {root} ({os.strerror(number) if number > 0 else error.os_error})"
+    if isinstance(error, aiohttp.InvalidURL):
+        return f"{root} is no URL of an emulator, such as http://127.0.0.1:8900"
+    if isinstance(error, TimeoutError):
+        return f"{root} did not answer in time"
+    return f"{type(error).__name__}: {error}"
 
 
 async def _told(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:

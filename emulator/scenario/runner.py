@@ -52,6 +52,7 @@ async def run_scenario_on(
     rest_url: str,
     ws_url: str,
     api_key: str,
+    admin_token: str | None = None,
     stay: bool = False,
     tell: Callable[[str], None] | None = None,
     on_step: OnStep | None = None,
@@ -62,11 +63,12 @@ async def run_scenario_on(
 ) -> Report:
     """Run a scenario in the account of `api_key`.
 
-    `rest_url` includes `/v2`, `ws_url` is without `/{room id}/janus`. With `stay` nothing that fails ends the run, and
-    the participants stay until it is cancelled; they then leave politely, in at most `engine.LEAVE_SECS`. `tell` gets a
-    line for the room and one for each step, `on_step` the results themselves, `on_scene` the stage right before the
-    beginning. With `keep_going` a step that fails does not end the run. `travel`: in travel time, in this process (load
-    it with `travel=True`). Raises StageError when the room cannot be had.
+    `rest_url` includes `/v2`, `ws_url` is without `/{room id}/janus`; `admin_token` is what the admin API asks for.
+    With `stay` nothing that fails ends the run, and the participants stay until it is cancelled; they then leave
+    politely, in at most `engine.LEAVE_SECS`. `tell` gets a line for the room and one for each step, `on_step` the
+    results themselves, `on_scene` the stage right before the beginning. With `keep_going` a step that fails does not
+    end the run. `travel`: in travel time, in this process (load it with `travel=True`). Raises StageError when the
+    room cannot be had.
     """
 
     def step_taken(result: StepResult) -> None:
@@ -77,7 +79,7 @@ async def run_scenario_on(
 
     async with aiohttp.ClientSession() as http:
         gate = nullcontext if travel is None else travel.gate()
-        rest = RestClient(http, rest_url=rest_url, api_key=api_key, gate=gate)
+        rest = RestClient(http, rest_url=rest_url, api_key=api_key, admin_token=admin_token, gate=gate)
         room_id = await rest.find_or_create_room(scenario.room)
         if tell is not None:
             tell(f"scenario {scenario.name}: room {scenario.room['unique_name']} ({room_id})")
@@ -106,7 +108,7 @@ async def _receive_webhooks(rest: RestClient, room_id: str) -> str | None:
     """Where the room's webhooks are kept from now on; None if they go to a receiver that somebody else has set."""
     room = await rest.call("GET", f"/rooms/{room_id}")
     sink = f"/_emulator/sink/scenario-{room_id}"
-    url = rest.root + sink
+    url = rest.sink_url(sink)
     if room.get("webhook_event_url") not in (None, url):
         return None
     await rest.call("DELETE", sink)

@@ -27,7 +27,9 @@ log = logging.getLogger("emulator.scenario")
 class Rest(Protocol):
     """The REST calls that steps make."""
 
-    async def client_token(self, room_id: str, ttl: int | None = None) -> str: ...
+    async def lasting_token(self, room_id: str) -> str: ...
+
+    async def client_token(self, room_id: str, ttl: int = ...) -> str: ...
 
     async def active_session(self, room_id: str) -> str | None: ...
 
@@ -235,8 +237,11 @@ class Scene:
         await self.join(name)
 
     async def token(self, name: str) -> str:
-        """A new client token for somebody. Raises StageError."""
-        return await self.rest.client_token(self.room_id, self.actors[name].participant.token_ttl)
+        """A new client token for somebody: one that lasts, unless the participant says how long. Raises StageError."""
+        ttl = self.actors[name].participant.token_ttl
+        if ttl is None:
+            return await self.rest.lasting_token(self.room_id)
+        return await self.rest.client_token(self.room_id, ttl)
 
     def _announced(self, actor: Actor, client: StageClient, stream: StreamId) -> None:
         participant_id, key = stream

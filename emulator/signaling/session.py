@@ -118,6 +118,8 @@ class SignalingSession:
         self._detached: deque[int] = deque(maxlen=MAX_DETACHED)
         self._held = HeldEvents(scheduler, self._push)
         self._expel_timer: Timer | None = None
+        self._token_refused = False
+        """The SDK closes on that by itself, which is no leaving of its own accord."""
         self._named: Account | None = None
         """Whom the last genuine token named, also if it was refused then; failing that, whose the room is."""
         self._teller = problems.Teller()
@@ -274,7 +276,8 @@ class SignalingSession:
         """The SDK closes on a refusal; a client that does not is put out after a while."""
         if self._expel_timer is not None:
             return
-        reason: LeaveReason = "token_expired" if refusal.code == 401 else "kicked"
+        self._token_refused = refusal.code == 401
+        reason: LeaveReason = "token_expired" if self._token_refused else "kicked"
 
         def put_out() -> None:
             self._push(Close(CLOSE_REFUSED))
@@ -529,6 +532,7 @@ class SignalingSession:
         self._faults.end()
         self.outbox.extend(self._held.take())
         if self.account is not None and self.participant_id is not None:
+            reason = "token_expired" if self._token_refused else reason
             self.account.leave(self.participant_id, connection=self.connection, reason=reason)
         for plugin in self._handles.values():
             plugin.detach()

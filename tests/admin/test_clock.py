@@ -54,6 +54,21 @@ async def test_clock_runs_with_real_time_until_it_is_moved(admin: Caller) -> Non
     assert (told["frozen"], told["rate"]) == (False, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer", "meant"),
+    [
+        ({"freeze": True, "advance_sec": 60}, "/advance_sec", "advance_secs"),
+        ({"advance_secs": 60, "resum": True}, "/resum", "resume"),
+    ],
+)
+async def test_what_a_clock_can_not_do_is_named_and_nothing_is_done(
+    admin: Caller, body: dict[str, Any], pointer: str, meant: str
+) -> None:
+    told = (await admin.post("clock", body)).refused(422, pointer=pointer)
+    assert told.endswith(f'did you mean "{meant}"?')
+    assert (await admin.get("clock")).data["frozen"] is False
+
+
 async def test_frozen_clock_stands_until_it_is_resumed(admin: Caller) -> None:
     frozen = (await admin.post("clock", {"freeze": True})).data
     assert (frozen["frozen"], frozen["rate"]) == (True, 0)
@@ -75,7 +90,7 @@ async def test_advance_moves_by_exactly_so_much(admin: Caller) -> None:
 
 async def test_several_wishes_come_in_the_order_freeze_advance_run(admin: Caller) -> None:
     before = at((await admin.get("clock")).data["now"])
-    told = (await admin.post("clock", {"advance_secs": 60, "freeze": True, "comment": "later"})).data
+    told = (await admin.post("clock", {"advance_secs": 60, "freeze": True})).data
     assert told["frozen"] is True
     assert timedelta(seconds=60) <= at(told["now"]) - before < timedelta(seconds=120)
     told = (await admin.post("clock", {"advance_secs": 60, "rate": 50})).data
@@ -86,7 +101,7 @@ async def test_several_wishes_come_in_the_order_freeze_advance_run(admin: Caller
     ("body", "pointer"),
     [
         ({}, ""),
-        ({"advance": 5}, ""),
+        ({"advance": 5}, "/advance"),
         ({"advance_secs": -1}, "/advance_secs"),
         ({"advance_secs": TEN_YEARS_SECS + 1}, "/advance_secs"),
         ({"advance_secs": 10**400}, "/advance_secs"),

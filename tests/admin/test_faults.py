@@ -76,6 +76,35 @@ async def test_wrong_rules_are_refused_by_pointer(admin: Caller, body: Any, poin
     assert (await admin.get("faults")).data == []
 
 
+def _matching(surface: str, kind: str, **match: Any) -> dict[str, Any]:
+    return {"surface": surface, "kind": kind, "match": match}
+
+
+@pytest.mark.parametrize(
+    ("rule", "pointer", "meant"),
+    [
+        ({**BROKEN, "match": {"operation": "CreateRom"}}, "/match/operation", "CreateRoom"),
+        ({**BROKEN, "match": {"operation": ["ListRooms", "create*"]}}, "/match/operation/1", "CreateRoom"),
+        ({**BROKEN, "match": {"method": "get"}}, "/match/method", "GET"),
+        (_matching("signaling", "lose", direction="inn"), "/match/direction", "in"),
+        (_matching("signaling", "lose", janus="keep_alive"), "/match/janus", "keepalive"),
+        (_matching("webhooks", "drop", event_type="participant.joined"), "/match/event_type", "participant.joined"),
+    ],
+)
+async def test_words_that_no_request_can_ever_match_are_refused(
+    admin: Caller, rule: Any, pointer: str, meant: str
+) -> None:
+    told = (await admin.post("faults", rule)).refused(422, pointer=pointer)
+    assert told.startswith(f"{pointer}: expected one of these, or a glob that fits some (")
+    assert told.partition('; did you mean "')[2].endswith(f'{meant}"?')
+    assert (await admin.get("faults")).data == []
+
+
+async def test_globs_that_fit_some_words_are_taken(admin: Caller) -> None:
+    match = {"operation": ["Create*", "ListRooms"], "method": "P*"}
+    assert (await admin.post("faults", {**BROKEN, "match": match})).data["match"] == match
+
+
 async def test_rules_are_of_the_account_whose_key_is_sent(admin: Caller) -> None:
     await admin.post("faults", BROKEN)
     other = admin.with_key("KEY_somebody_else")

@@ -55,6 +55,12 @@ async def test_what_is_not_signed_is_said_to_be_so(admin: Caller, emulator: Emul
     }
 
 
+async def test_settings_that_a_sink_does_not_have_are_named(admin: Caller) -> None:
+    told = (await admin.call("PUT", "sink/mine", {"stauts": 500})).refused(422, pointer="/stauts")
+    assert told == '/stauts: expected a member (delay_ms, status), got "stauts"; did you mean "status"?'
+    assert (await admin.get("sink/mine")).body["meta"]["status"] == 200
+
+
 async def test_sink_answers_as_it_is_told(admin: Caller, emulator: Emulator) -> None:
     assert (await admin.call("PUT", "sink/mine", {"status": 500})).data == {"status": 500, "delay_ms": 0}
     await admin.post("clock", {"freeze": True})

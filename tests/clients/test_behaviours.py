@@ -11,7 +11,8 @@ import pytest
 
 import emulator.clients.behaviours
 from emulator.clients.behaviours.acting import behave
-from emulator.clients.behaviours.registry import BEHAVIOURS, BehaviourSpec, make
+from emulator.clients.behaviours.base import Behaviour
+from emulator.clients.behaviours.registry import BEHAVIOURS, BehaviourSpec, behaviour, make
 from emulator.clients.errors import BehaviourError
 from emulator.clients.events import (
     Disconnected,
@@ -22,6 +23,7 @@ from emulator.clients.events import (
     TrackDisabled,
     TrackEnabled,
 )
+from emulator.clients.room_client import RoomClient
 from tests.clients.conftest import MakeClient
 
 FOLDER = Path(emulator.clients.behaviours.__file__).parent
@@ -121,6 +123,28 @@ async def test_who_fidgets_switches_what_is_published(join: MakeClient) -> None:
     await bob.wait_for(TrackDisabled, {"kind": "audio"})
     await bob.wait_for(TrackEnabled, {"kind": "audio"})
     assert not any(isinstance(event, TrackEnabled) and event.kind == "video" for event in bob.events)
+
+
+async def test_a_session_that_ends_under_the_hands_of_a_habit_is_no_fault_of_the_habit(
+    join: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.clients.behaviours.registry.BEHAVIOURS", dict(BEHAVIOURS))
+    acted = asyncio.Event()
+
+    @behaviour("act_too_late")
+    class ActTooLate(Behaviour):
+        async def begin(self, me: RoomClient) -> None:
+            await me.wait_for(Disconnected, timeout=30)
+            acted.set()
+            await me.update_stream("self", audio=False)
+
+    alice = await join("Alice")
+    await alice.publish(video=None)
+    behave(alice, ["act_too_late"], Random(1))
+    await alice.leave()
+    async with asyncio.timeout(10):
+        await acted.wait()
+    assert alice.faults == []
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,23 @@ async def test_participants_are_awaited(rooms_participant_async: AsyncJoin, room
     await bob.hears(alice)
 
 
+def test_participants_outlast_a_move_of_the_clock_unless_their_token_is_to_run_out(
+    rooms_emulator: RoomsEmulator, rooms_room: Room, rooms_participant: Join, rooms_clock: Clock
+) -> None:
+    alice = rooms_participant("alice")
+    brief = rooms_participant("brief", token=rooms_emulator.token(rooms_room, ttl_secs=60))
+    rooms_clock.advance(7 * 24 * 3600)
+    alice.publish("self", video=None)
+    assert "self" in alice.published
+    with pytest.raises(Refused, match="401"):
+        brief.publish("self", video=None)
+
+
+def test_participants_of_an_unknown_room_are_refused_as_by_rest(rooms_participant: Join) -> None:
+    with pytest.raises(RequestRefused, match="404"):
+        rooms_participant("alice", room="00000000-0000-4000-8000-000000000000")
+
+
 # -- webhooks ---------------------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,11 @@ class FakeRoom:
         self.clients[ticket.participant_id] = FakeClient(self, ticket)
         return self.clients[ticket.participant_id]
 
-    async def client_token(self, room_id: str, ttl: int | None = None) -> str:
+    async def lasting_token(self, room_id: str) -> str:
+        self.granted.append(None)
+        return f"token for {room_id}"
+
+    async def client_token(self, room_id: str, ttl: int = 3600) -> str:
         self.granted.append(ttl)
         return f"token for {room_id}"
 

@@ -10,8 +10,8 @@ version: 1
 name: a test
 room: {unique_name: stage}
 participants:
-  alice: {context: {username: Alice}, streams: {self: {audio: tone}}, messages: true}
-  bob: {context: {username: Bob}, messages: true}
+  alice: {context: {username: Alice}, streams: {self: {audio: tone}}, messages: true, token_ttl: 1h}
+  bob: {context: {username: Bob}, messages: true, token_ttl: 1h}
 timeline:
   - {at: 0s, do: [{alice: join}, {bob: join}]}
 """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from emulator.api.faults.operations import OPERATIONS
 from emulator.faults import Fault, Surface
 
 Proceed = Callable[[], Awaitable[web.StreamResponse]]
@@ -44,6 +45,10 @@ REST = Surface(
         "participant_id": "the participant in the path",
         "recording_id": "the recording in the path",
         "composition_id": "the composition in the path",
+    },
+    words={
+        "operation": OPERATIONS.values(),
+        "method": ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"),
     },
     modules=[f"emulator.api.faults.{name}" for name in ("delay", "drop", "malformed", "status")],
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import emulator.clients.behaviours  # noqa: F401 - importing the package fills the registry
 from emulator.clients.behaviours.base import Behaviour
 from emulator.clients.behaviours.registry import BehaviourSpec, make
-from emulator.clients.errors import BehaviourError
+from emulator.clients.errors import BehaviourError, ClientStateError
 from emulator.clients.events import ClientEvent, Disconnected, Noticed
 
 if TYPE_CHECKING:
@@ -53,5 +53,8 @@ async def _live(me: RoomClient, habit: Behaviour, news: _News, end: Callable[[],
         await habit.begin(me)
         while not isinstance(event := await news.next(), Disconnected):
             await habit.notice(me, event)
+    except ClientStateError:
+        if me.status == "connected":
+            raise  # else the session has ended under its hands, which is no fault
     finally:
         end()

@@ -175,7 +175,9 @@ class _Participant:
             "streams": Field(Streams(), about="what can be published, by stream key"),
             "subscribe": Field(_Watching(), about="whose streams are watched from the join on; none if left out"),
             "messages": Field(Flag(), about="whether messages are wanted; if left out, when the scenario has any"),
-            "token_ttl": Field(Duration(positive=True), about="how long client tokens last; an hour if left out"),
+            "token_ttl": Field(
+                Duration(positive=True), about="how long client tokens last; if left out, they do not run out"
+            ),
             "behaviours": Field(
                 ListOf("behaviours", BEHAVIOUR, or_one=True, most=20), about="what is done unasked, from the join on"
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +79,7 @@ class _Fault:
         if who and "participant_id" not in SURFACES[surface].facts:
             raise issues.misread(who[0].mark, f"{surface} faults do not know whom they are about; use match")
         try:
-            Catalogue(SURFACES.values()).read(rule)
+            Catalogue(SURFACES.values()).read({**rule, "match": _as_far_as_known(rule.get("match", {}))})
         except BadFault as error:
             flat = error.pointer.replace("/parameters/", "/").replace("/kind", f"/{surface}")
             told = BadFault(flat, error.expected, error.got, suggestion=error.suggestion)
@@ -114,6 +115,13 @@ class _Fault:
                     }
                 )
         return {"anyOf": kinds}
+
+
+def _as_far_as_known(match: Any) -> Any:
+    """What is filled in when the step is taken may be anything until then."""
+    if not isinstance(match, dict):
+        return match
+    return {name: "*" if "${" in json.dumps(glob) else glob for name, glob in match.items()}
 
 
 @step("fault", _Fault(), kinds=STAGE_STEPS)

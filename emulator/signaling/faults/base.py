@@ -58,13 +58,15 @@ def is_incoming(facts: Facts) -> bool:
     return facts.get("direction") == "in"
 
 
+_PLUGINS = ("audiobridge", "videoroom", "textroom")
+
 SIGNALING = Surface(
     "signaling",
     SignalingFault,
     facts={
         "direction": "in (from the client) or out (to it)",
-        "janus": "in: create, keepalive, attach, message, trickle, detach, destroy; out: success, ack, event, error, "
-        "timeout, refusal",
+        "janus": "in: create, keepalive, attach, message, trickle, hangup, detach, destroy; out: success, ack, event, "
+        "error, timeout, refusal",
         "plugin": "audiobridge, videoroom or textroom, with or without janus.plugin.",
         "request": "in: the request in the body, such as join or configure; out: that which a plugin's answer is to",
         "event": "out, of what nobody asked for: joined, publishers, unpublished, leaving, kicked, display, "
@@ -75,6 +77,15 @@ SIGNALING = Surface(
         "participant_id": "whose connection it is, from the join on",
         "context": "that participant's context, from the join on",
         "connection": "which of the account's connections: 1, 2, 3, ...",
+    },
+    words={
+        "direction": ("in", "out"),
+        "janus": (
+            *("create", "keepalive", "attach", "message", "trickle", "hangup", "detach", "destroy"),
+            *("success", "ack", "event", "error", "timeout", "refusal"),
+        ),
+        "plugin": (*_PLUGINS, *(f"janus.plugin.{name}" for name in _PLUGINS)),
+        "handle": ("register", "listener", "mixer", "publisher", "subscriber"),
     },
     modules=[
         f"emulator.signaling.faults.{name}"

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from emulator.faults import Fault, Surface
+from emulator.webhooks.envelope import EVENT_TYPES
 from emulator.webhooks.sending import Sending
 
 
@@ -26,6 +27,7 @@ WEBHOOKS = Surface(
         "url": "where this attempt goes",
         "attempt": "its number: 1, 2, 3, ...",
     },
+    words={"event_type": EVENT_TYPES},
     modules=[
         f"emulator.webhooks.faults.{name}"
         for name in ("bad_signature", "delay", "drop", "duplicate", "reorder", "stale_timestamp")
