@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -38,19 +39,30 @@ class AudioReception:
         self.packets_received = 0
         self.last_received_at: float | None = None
         self.undecodable = 0
+        self.on_listen: Callable[[], None] | None = None
+        """Called before somebody is given samples: whatever has come is to be handed over by then."""
         self._packets: deque[_Packet] = deque(maxlen=MAX_PACKETS)
 
     def receive(self, frame: Frame, now: float) -> None:
+        self.count(now)
+        self.keep(frame, now)
+
+    def count(self, now: float) -> None:
+        """A packet came; what is in it may be handed over later with `keep`."""
         self.packets_received += 1
         self.last_received_at = now
+
+    def keep(self, frame: Frame, at: float) -> None:
         if frame.data and not frame.damaged:
-            self._packets.append(_Packet(now, frame.timestamp, frame.data))
+            self._packets.append(_Packet(at, frame.timestamp, frame.data))
 
     def samples(self, *, seconds: float | None = None, since: float | None = None) -> NDArray[np.float32]:
         """Mono samples at 48 kHz from -1 to 1: the last `seconds`, or what came after `since`, or all there is.
 
         Gaps are as long as their timestamps say; what was never received is concealed for 60 ms, then silent.
         """
+        if self.on_listen is not None:
+            self.on_listen()
         packets = list(self._packets)
         first = 0
         if since is not None:

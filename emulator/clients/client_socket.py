@@ -25,6 +25,21 @@ class ClientSocket(MediaSocket):
     def send(self, datagram: bytes | memoryview, address: Address) -> bool:
         return True if self.cut else super().send(datagram, address)
 
+    def rest(self) -> None:
+        """From now on nothing is read but by `drain`: to be woken for each packet costs more than to read it."""
+        if not self.closed:
+            self._loop.remove_reader(self._fd)
+
+    def wake(self) -> None:
+        """Read what comes as it comes."""
+        if not self.closed:
+            self._loop.add_reader(self._fd, self._readable)
+
+    def drain(self) -> None:
+        """Read what has come."""
+        if not self.closed:
+            self._readable()
+
     def forget_peer(self, peer: Peer) -> None:
         super().forget_peer(peer)
         self.close()

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from emulator.clients.audio_reception import AudioReception
 from emulator.clients.beat import beat_of
 from emulator.clients.client_socket import ClientSocket
 from emulator.clients.errors import MediaError
 from emulator.clients.sources.base import VideoCodec
 from emulator.clients.stream_receiver import StreamReceiver
+from emulator.clients.unheard_mix import UnheardMix
 from emulator.media.rtp.assembler import Frame
 from emulator.media.rtp.errors import RtcpError, RtpError
 from emulator.media.rtp.rtcp import SenderReport, parse_compound
@@ -45,6 +47,10 @@ log = logging.getLogger("emulator.clients")
 CONTROL_SECS = 0.1
 CALM_SECS = 0.25
 """Between two looks at a connection that asks for nothing again: only its reports are due, each second."""
+REST_SECS = 0.1
+"""Between two looks at a mix that nobody listens to."""
+ATTENTION_SECS = 5.0
+"""So long after somebody took samples of a mix it is still listened to."""
 CONNECT_SECS = 10.0
 CLOSE_NOTIFY = "close_notify"
 """What the reason of an orderly end names."""
@@ -256,12 +262,19 @@ class PublisherConnection(PeerConnection):
 
 
 class MixConnection(PeerConnection):
-    """MIX: one audio m-line, `sendrecv`. Nothing is sent until somebody does so through `audio`."""
+    """MIX: one audio m-line, `sendrecv`. Nothing is sent until somebody does so through `audio`.
 
-    def __init__(self, name: str, settings: MediaSettings, *, on_audio: OnFrame) -> None:
+    What comes is given to `heard`. As long as nobody listens there, it is only counted and kept (`unheard_mix.py`).
+    """
+
+    def __init__(self, name: str, settings: MediaSettings, *, heard: AudioReception) -> None:
         super().__init__(name, settings)
         self.audio: RtpSender | None = None
-        self._on_audio = on_audio
+        self._heard = heard
+        self._unheard: UnheardMix | None = None
+        self._listened_at: float | None = None
+        self._asleep = False
+        self._rest = beat_of(self._loop, REST_SECS)
         self._ssrc = settings.ssrc()
         source = LocalSource(self._ssrc, settings.cname, "-", settings.uuid())  # a sender without a track (S-61)
         self._offered = (OfferedMedia.audio("0", Direction.SENDRECV, source=source),)
@@ -276,8 +289,65 @@ class MixConnection(PeerConnection):
         if not media.direction.receives:
             raise MediaError(f"{self.name}: expected the answer's audio to be sendrecv (S-58), got {_theirs(media)}")
         self.audio = self._make_sender(media, self._ssrc)
-        self._make_receiver(media, self._on_audio)
+        self._unheard = UnheardMix(
+            self._make_receiver(media, self._heard.receive),
+            unseal=self._peer.unseal,
+            on_malformed=self._malformed,
+        )
+        self._heard.on_listen = self._listen
         self._begin(negotiated)
+
+    def close(self) -> None:
+        self._rest.remove(self._look)
+        super().close()
+
+    def _connected(self) -> None:
+        super()._connected()
+        self._rest.add(self._look)
+        if self._listened_at is None:
+            self._fall_asleep()
+
+    def _look(self) -> None:
+        """Ten times a second: read what has come, or see whether anybody still listens."""
+        if self._asleep:
+            self._socket.drain()
+        elif self._listened_at is not None and self._loop.time() - self._listened_at > ATTENTION_SECS:
+            self._fall_asleep()
+
+    def _fall_asleep(self) -> None:
+        self._asleep = True
+        self._peer.seal(self._receive_sealed)
+        self._socket.rest()
+
+    def _malformed(self) -> None:
+        self.malformed += 1
+
+    def _receive_rtcp(self, data: bytes) -> None:
+        if not self._asleep:
+            super()._receive_rtcp(data)
+            return
+        # A report that is read late would make the way look longer; the one before it still says how long it is.
+        for sender in self._senders:
+            sender.receive_rtcp(data)
+
+    def _receive_sealed(self, packet: bytes) -> None:
+        assert self._unheard is not None  # made before the connection was begun
+        at = self._unheard.receive(packet, self._loop.time())
+        if at is not None:
+            self._heard.count(at)
+
+    def _listen(self) -> None:
+        """Somebody is about to take samples."""
+        self._listened_at = self._loop.time()
+        if not self._asleep:
+            return
+        assert self._unheard is not None
+        self._socket.drain()
+        self._asleep = False
+        for frame, at in self._unheard.open():
+            self._heard.keep(frame, at)
+        self._peer.seal(None)
+        self._socket.wake()
 
 
 class SubscriberConnection(PeerConnection):

@@ -276,7 +276,7 @@ class RoomSession:
             )
             await joining.listen(janus, self._handles, self._roster, self.room_id)
         if self._media:
-            self._mix = MixConnection(f"{self.name}: MIX", settings, on_audio=self.heard.receive)
+            self._mix = MixConnection(f"{self.name}: MIX", settings, heard=self.heard)
             self._mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
         await self._join_mix(janus, settings.uuid())
         self._joined = Joined(

@@ -84,6 +84,21 @@ class StreamReceiver:
             return
         self.receive(RtpPacket.parse(data), now)
 
+    def count(self, ssrc: int, sequence: int, timestamp: int, size: int, now: float) -> int | None:
+        """One packet whose content nobody wants: its extended number. None: it is not one of this stream."""
+        if ssrc != self.ssrc:
+            self._begin(ssrc)
+        number = self._statistics.receive(sequence, timestamp, now)
+        if number is not None:
+            self.packets += 1
+            self.bytes += size
+            self._highest = max(self._highest, number)
+        return number
+
+    def resume(self) -> None:
+        """After packets that were only counted: the next one is the beginning."""
+        self._assembler = FrameAssembler(self.codec)
+
     def receive(self, packet: RtpPacket, now: float) -> None:
         if packet.ssrc != self.ssrc:
             self._begin(packet.ssrc)

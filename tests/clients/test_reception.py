@@ -295,7 +295,7 @@ Spoil = Callable[[str], str]
 async def test_a_mix_answer_that_would_stall_the_sdk_is_refused(
     settings: MediaSettings, policy: AnswerPolicy, spoil: Spoil, text: str
 ) -> None:
-    mix = MixConnection("MIX", settings, on_audio=_nothing)
+    mix = MixConnection("MIX", settings, heard=AudioReception())
     other = PublisherConnection("other", settings, codec="VP8", stream_id="s")
     try:
         answer, _ = make_answer(mix.offer(), replace(other._peer.local), policy)
