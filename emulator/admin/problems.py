@@ -33,8 +33,8 @@ _PROBLEM = object_schema(
             description="What was refused; all null for a frame that could not be read, and for `closed`.",
         ),
         "form": {
-            "enum": ["status_code", "janus_error", "plugin_error", "closed"],
-            "description": "How the client was told.",
+            "enum": ["status_code", "janus_error", "plugin_error", "accepted", "closed"],
+            "description": "How the client was told; `accepted`: not at all, the request succeeded.",
         },
         "code": {"type": "integer"},
         "reason": {"type": "string"},

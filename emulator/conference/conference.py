@@ -25,6 +25,7 @@ from emulator.conference.legs import (
 )
 from emulator.conference.observers import Observer, Observers
 from emulator.media.audio.activity import Talkers, TalkSettings
+from emulator.media.rtp.formats import Kind
 from emulator.media.rtp.forwarding import Feed, Subscription
 from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.errors import NegotiationError
@@ -254,11 +255,14 @@ class Conference:
         self._on_connection(self._connection(leg))
         return make_offer(offered, peer.local)
 
-    def start_subscriber(self, handle_id: int, answer: str) -> None:
-        """Media flows once the connection is up. Raises SdpError, NegotiationError, TransportStateError."""
+    def start_subscriber(self, handle_id: int, answer: str) -> tuple[Kind, ...]:
+        """Media flows once the connection is up. Returns the kinds that the answer rejects, which never flow.
+
+        Raises SdpError, NegotiationError, TransportStateError.
+        """
         leg = self._subscribers.get(handle_id)
         if leg is None:
-            return  # the feed has gone meanwhile; the client will hear of it and detach
+            return ()  # the feed has gone meanwhile; the client will hear of it and detach
         negotiated = accept_answer(answer, leg.offered)
         leg.peer.on_rtcp = leg.subscription.receive_rtcp
         leg.peer.on_connected = lambda: leg.feed.add(leg.subscription)
@@ -274,6 +278,8 @@ class Conference:
             leg.subscription.set_relay(audio=False)
         if "video" not in accepted:
             leg.subscription.set_relay(video=False)
+        kinds: tuple[Kind, ...] = ("audio", "video")
+        return tuple(kind for kind in kinds if kind not in accepted)
 
     def set_relay(self, handle_id: int, *, audio: bool | None, video: bool | None) -> None:
         """Stop or resume relaying a kind (S-86)."""

@@ -26,8 +26,9 @@ MAX_LINES_PER_CONNECTION = 50
 """A client that goes on doing wrong must not fill the console: its later problems are only kept."""
 MAX_TEXT = 400
 
-Form = Literal["status_code", "janus_error", "plugin_error", "closed"]
-"""How the client was told: see `errors.py`; `closed` stands for a connection that the emulator ended."""
+Form = Literal["status_code", "janus_error", "plugin_error", "accepted", "closed"]
+"""How the client was told: see `errors.py`; `accepted`: not at all, the request went well but to no good end; `closed`
+stands for a connection that the emulator ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Problem:
         """The line of the log."""
         place = self.place
         who = place.participant_id or f"connection {place.connection or 'without a good token'}"
-        what = "closed" if self.form == "closed" else f"refused {self.frame} of"
+        told = {"closed": "closed", "accepted": f"accepted {self.frame} of"}
+        what = told.get(self.form, f"refused {self.frame} of")
         line = f"{what} {who} in room {place.room_id}: {self.code} {self.reason} [{self.rule.number}] {self.rule.mend}"
         return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 

@@ -306,13 +306,17 @@ class VideoRoom:
         if request.jsep is None or request.jsep.type != "answer":
             reason = "videoroom: 'start' needs a jsep of the type 'answer'."
             raise JanusError(ErrorCode.JSEP_UNKNOWN_TYPE, reason, rules.ANSWER)
+        rejected: tuple[str, ...] = ()
         if self._conference is not None:
             try:
-                self._conference.start_subscriber(self._handle_id, request.jsep.sdp)
+                rejected = self._conference.start_subscriber(self._handle_id, request.jsep.sdp)
             except (SdpError, MediaError) as error:
                 rule = rules.CODECS_SEEN if isinstance(error, CodecMismatch) else rules.ANSWER
                 raise JanusError(ErrorCode.INVALID_SDP, f"videoroom: {error}", rule) from error
         self._session.answer(request, self, {"videoroom": "event", "room": self._session.room_id, "started": "ok"})
+        for kind in rejected:
+            reason = f"videoroom: the answer rejects {kind} (port 0 in its m-line): none of it will ever come."
+            self._session.tell_problem("accepted", ErrorCode.INVALID_SDP, reason, rules.CODECS_SEEN, request)
 
     def _configure_subscriber(self, request: Request, body: dict[str, Any]) -> None:
         audio = boolean(body, "audio", default=None)

@@ -12,6 +12,7 @@ from emulator.media.transport.answer import make_answer
 from emulator.media.transport.negotiation import H264, VIEWER_POLICY, VP8
 from emulator.media.transport.offer import OfferedMedia, make_offer
 from emulator.media.transport.peer import PeerState
+from emulator.signaling import rules
 from emulator.wire.sdp import Codec, Direction
 from tests.signaling.conftest import Clients
 from tests.signaling.guest import Guest
@@ -175,6 +176,18 @@ def test_s82_subscribers_are_offered_the_publisher_s_packetization_mode_and_refu
     refused = viewer.message(handle, {"request": "start"}, {"type": "answer", "sdp": wrong})
     assert "102 H264/90000" in refused["error"]["reason"]
     assert house.lobby.problems.of(account).since(0)[-1].rule.number == "S-82"
+    # A browser that decodes no H.264 rejects the line instead: that is no error, but nobody is seen.
+    lines = answer.splitlines(keepends=True)
+    without = "".join("m=video 0 UDP/TLS/RTP/SAVPF 0\r\n" if line.startswith("m=video") else line for line in lines)
+    started = viewer.message(handle, {"request": "start"}, {"type": "answer", "sdp": without})
+    assert started["plugindata"]["data"]["started"] == "ok"
+    problem = house.lobby.problems.of(account).since(0)[-1]
+    assert (problem.rule.number, problem.form) == ("S-82", "accepted")
+    assert str(problem) == (
+        f"accepted videoroom start (handle {handle.id}, transaction {started['transaction']}) of viewer in room "
+        f"{guest.room_id}: 465 videoroom: the answer rejects video (port 0 in its m-line): none of it will ever come. "
+        f"[S-82] {rules.CODECS_SEEN.mend}"
+    )
     leg.peer.state = PeerState.CONNECTING
 
 
