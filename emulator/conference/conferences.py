@@ -154,6 +154,11 @@ class Conferences:
         self._texts.add(leg)
         return leg
 
+    def own_text(self, leg: TextLeg, account: Account, participant_id: str) -> None:
+        """Tell whose connection it is: from now on it goes over their network."""
+        leg.owner = account.id, participant_id
+        leg.through(self._impairments.line(account.id, participant_id))
+
     def _connections(self, account_id: str) -> list[Connection]:
         return [
             connection
@@ -166,6 +171,9 @@ class Conferences:
         for (owner_id, _), conference in self._by_session.items():
             if owner_id == account_id:
                 conference.set_line(participant_id, line)
+        for leg in self._texts:
+            if leg.owner == (account_id, participant_id):
+                leg.through(line)
 
     def watch(self, account: Account) -> None:
         """Follow this account's events from now on."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from emulator.media.transport.answer import accept_answer
 from emulator.media.transport.data_channels import DataChannel, DataChannels
 from emulator.media.transport.errors import DataChannelError
+from emulator.media.transport.line import Line
 from emulator.media.transport.offer import OfferedMedia, make_offer
 from emulator.media.transport.parameters import DataLimits, PeerRole
 from emulator.media.transport.udp import MediaSocket
@@ -32,6 +33,8 @@ class TextLeg:
         self.on_closed: Callable[[str], None] = lambda _reason: None
         self.overrun = False
         """The client has not read what it was sent: that is why the connection ended."""
+        self.owner: tuple[str, str] | None = None
+        """Account and participant, once they are known (`Conferences.own_text`)."""
         self._limits = limits
         self._forget = forget
         self._peer = socket.create_peer(PeerRole.SERVER)
@@ -54,6 +57,10 @@ class TextLeg:
         channels.on_closed = self._over
         self._peer.on_connected = channels.begin
         self._channels = channels
+
+    def through(self, line: Line | None) -> None:
+        """Its owner's network has changed (impairments); None: nothing is wrong with it."""
+        self._peer.through(line)
 
     def send(self, text: str) -> bool:
         """False when the client is not to be reached. One that does not read is disconnected (`on_closed`)."""

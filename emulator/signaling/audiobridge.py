@@ -94,6 +94,7 @@ class AudioBridge:
         self._entry = entry
         session.participant_id = display.participant_id
         session.register_id = self._handle_id
+        session.participant_joined()
         self._answer_joined(request, entry)
         session.hold_events()
 

@@ -102,6 +102,7 @@ class SignalingSession:
         """Handle that listens to audiobridge events (REG)."""
         self.listener_id: int | None = None
         """Handle that listens to videoroom events (LST)."""
+        self.on_participant_joined: Callable[[], None] | None = None
         self.on_participant_left: Callable[[], None] | None = None
         """Set by a handle that speaks in the participant's name beside the frames (the text room's)."""
         self.outbox: deque[Frame | Close] = deque()
@@ -490,6 +491,11 @@ class SignalingSession:
         self.lobby.expire(token)
 
     # -- ending ---------------------------------------------------------------------------------------------------
+
+    def participant_joined(self) -> None:
+        """It is known whose connection this is."""
+        if self.on_participant_joined is not None:
+            self.on_participant_joined()
 
     def participant_left(self) -> None:
         """The person has gone, whatever becomes of the connection."""

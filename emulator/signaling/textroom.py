@@ -78,6 +78,7 @@ class TextRoom:
                 raise PluginError(TextError.INVALID_REQUEST, str(error), rules.TEXT_REQUEST) from error
             self._leg.on_text = self._heard
             self._leg.on_closed = self._closed
+            self._own()
             jsep = Jsep("offer", self._leg.offer())
         self._talk = TextTalk(
             members,
@@ -88,7 +89,7 @@ class TextRoom:
             on_refusal=self._refused,
             **(self._allowances() if self._session.media else {}),
         )
-        self._session.on_participant_left = self.leave
+        self._session.on_participant_joined, self._session.on_participant_left = self._own, self.leave
         data = {"textroom": "event", "result": "ok", "janus_room_id": members.room_number}
         self._session.answer(request, self, data, jsep)
 
@@ -132,6 +133,12 @@ class TextRoom:
             raise PluginError(TextError.INVALID_REQUEST, "'setup' comes first.", rules.TEXT_REQUEST)
         self._talk.receive(wire.serialise(body))
         self._session.answer(request, self, {"textroom": "event", "result": "ok"})
+
+    def _own(self) -> None:
+        """The connection goes over its participant's network (impairments), once it is known whose it is."""
+        who = self._session.participant_id
+        if self._leg is not None and who is not None:
+            self._conferences.own_text(self._leg, self._account, who)
 
     def _heard(self, message: str | bytes) -> None:
         if self._talk is not None and not self._session.expelled:

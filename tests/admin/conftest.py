@@ -27,7 +27,8 @@ def admin(emulator: Emulator, http: aiohttp.ClientSession) -> Caller:
     return Caller(emulator, http)
 
 
-MakeClient = Callable[[str], Awaitable[RoomClient]]
+MakeClient = Callable[..., Awaitable[RoomClient]]
+"""By name, and with whatever else a `RoomClient` takes."""
 
 
 @pytest.fixture
@@ -42,13 +43,13 @@ async def make(admin: Caller, emulator: Emulator, room: Any) -> AsyncIterator[Ma
     async with AsyncExitStack() as stack:
         made: list[RoomClient] = []
 
-        async def client(name: str) -> RoomClient:
+        async def client(name: str, **more: Any) -> RoomClient:
             where = {
                 "ws_url": emulator.ws_url,
                 "room_id": room["id"],
                 "token": (await admin.tokens(room["id"]))["token"],
             }
-            made.append(RoomClient(name=name, tone=len(made), rng=Random(name), **where))
+            made.append(RoomClient(name=name, tone=len(made), rng=Random(name), **where, **more))
             stack.push_async_callback(made[-1].leave)
             return made[-1]
 

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from emulator.clients import RoomClient
+from emulator.clients.events import MessageReceived
 from emulator.media.impairments import MAX_IMPAIRMENTS
 from emulator.server import Emulator
 from tests.admin.caller import Caller
@@ -82,6 +83,32 @@ async def test_a_viewers_network_is_theirs_alone_and_follows_them_to_later_conne
     assert listed["down"]["dropped"] == listed["down"]["datagrams"] > 0
     await admin.call("DELETE", f"impairments/{impairment['id']}")
     await asyncio.gather(ben.sees(ada, within=10), ben.hears(ada, within=10))
+
+
+async def test_messages_go_over_the_same_bad_network(admin: Caller, make: MakeClient) -> None:
+    """A data channel loses nothing: what is delayed comes late, what a blackout swallows comes again after it."""
+    ada, ben, cleo = [await make(name, messages=True) for name in ("Ada", "Ben", "Cleo")]
+    late = {"parameters": {"secs": 0.6, "traffic": "all"}}
+    first = await impair(admin, ada, "delay", "up", **late)  # also of a connection that is made later
+    await asyncio.gather(*(client.connect() for client in (ada, ben, cleo)))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await ada.send_message("one", kind="late")
+    await ben.wait_for(MessageReceived, {"payload": "one"}, timeout=30)
+    assert loop.time() - began > 0.6
+    await admin.call("DELETE", f"impairments/{first['id']}")
+    await ada.send_message("two")
+    blackout = await impair(admin, ada, "blackout", "both")
+    swallowed = asyncio.create_task(ada.send_message("three"))
+    await cleo.send_message("four")
+    await ben.wait_for(MessageReceived, {"payload": "four"}, timeout=30)
+    (listed,) = (await admin.get("impairments")).data
+    assert listed["up"]["dropped"] == listed["up"]["datagrams"] > 0
+    assert not swallowed.done()
+    assert [event.payload for event in ben.events if isinstance(event, MessageReceived)] == ["one", "two", "four"]
+    await admin.call("DELETE", f"impairments/{blackout['id']}")
+    await asyncio.gather(swallowed, ben.wait_for(MessageReceived, {"payload": "three"}, timeout=30))
+    await ada.wait_for(MessageReceived, {"payload": "four"}, timeout=30)
 
 
 async def test_several_are_added_or_none(admin: Caller) -> None:
