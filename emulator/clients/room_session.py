@@ -497,10 +497,12 @@ class RoomSession:
         audio: bool = True,
         video: bool = True,
         decode: bool = True,
+        substream: int | None = None,
         within: float = 5.0,
     ) -> Subscription:
         """As `addSubscription`, waiting for the stream to be published if need be. `decode` False only counts frames.
 
+        `substream`: the best layer of a simulcast that is wanted, 0 to 2 (the best). The SDK has no word for it.
         Raises ClientError, or AssertionError when there is no such stream within `within` seconds.
         """
         if self.kind == "telephone":
@@ -513,7 +515,9 @@ class RoomSession:
             )
         if place not in self._roster.streams:
             raise ClientStateError(f"{person}/{key} was unpublished again")
-        found = await subscribing.subscribe(self._roster.streams[place], audio=audio, video=video, decode=decode)
+        found = await subscribing.subscribe(
+            self._roster.streams[place], audio=audio, video=video, decode=decode, substream=substream
+        )
         self._emit(SubscriptionStarted(person, key))
         return found
 
@@ -524,11 +528,12 @@ class RoomSession:
         *,
         audio: bool | None = None,
         video: bool | None = None,
+        substream: int | None = None,
     ) -> None:
-        """What is relayed from now on; None leaves it. Raises ClientError."""
+        """What is relayed from now on, and the best layer of it; None leaves it. Raises ClientError."""
         subscribing = self._require(self._subscribing)
         await subscribing.update(
-            subscribing.subscription(participant_id_of(participant), key), audio=audio, video=video
+            subscribing.subscription(participant_id_of(participant), key), audio=audio, video=video, substream=substream
         )
 
     async def unsubscribe(self, participant: RoomSession | str, key: str = "self") -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from emulator.clients.errors import ClientStateError, ProtocolViolation
 from emulator.clients.joined import Joined
+from emulator.clients.options import Whole
 from emulator.clients.roster import Stream
 from emulator.clients.signaling import VIDEOROOM
+from emulator.clients.sources.formats import LAYERS
 from emulator.clients.subscription import Subscription
 from emulator.wire.janus import Jsep
+
+_SUBSTREAM = Whole(0, len(LAYERS) - 1)
+
+
+def _layer(substream: int | None) -> dict[str, int]:
+    """What Janus's requests have for it. Raises OptionError."""
+    return {} if substream is None else {"substream": _SUBSTREAM.read("substream", substream)}
 
 
 class Subscribing:
@@ -25,18 +34,23 @@ class Subscribing:
             raise ClientStateError(f"not subscribed to {participant_id}/{key}")
         return found
 
-    async def subscribe(self, stream: Stream, *, audio: bool, video: bool, decode: bool) -> Subscription:
+    async def subscribe(
+        self, stream: Stream, *, audio: bool, video: bool, decode: bool, substream: int | None = None
+    ) -> Subscription:
         """As `addSubscription`: done when the server has answered, before media is up. Raises ClientError."""
+        layer = _layer(substream)
         place = stream.participant_id, stream.key
         if place in self.subscriptions or place in self._pending:
             raise ClientStateError(f"subscribed to {stream.participant_id}/{stream.key} already")
         self._pending.add(place)
         try:
-            return await self._subscribe(stream, audio, video, decode)
+            return await self._subscribe(stream, audio, video, decode, layer)
         finally:
             self._pending.discard(place)
 
-    async def _subscribe(self, stream: Stream, audio: bool, video: bool, decode: bool) -> Subscription:
+    async def _subscribe(
+        self, stream: Stream, audio: bool, video: bool, decode: bool, layer: dict[str, int]
+    ) -> Subscription:
         joined, janus = self._joined, self._joined.janus
         name = f"SUB({stream.participant_id}/{stream.key})"
         handle_id = await janus.attach(VIDEOROOM, name=name)
@@ -52,7 +66,7 @@ class Subscribing:
             media=joined.media,
         )
         try:
-            await self._negotiate(subscription, stream.pub_id, name)
+            await self._negotiate(subscription, stream.pub_id, name, layer)
             if joined.roster.streams.get((stream.participant_id, stream.key)) is None:
                 raise ClientStateError(f"{name}: the stream was unpublished meanwhile")
         except BaseException:
@@ -65,7 +79,7 @@ class Subscribing:
             await janus.trickle_completed(handle_id, name=name)
         return subscription
 
-    async def _negotiate(self, subscription: Subscription, pub_id: int, name: str) -> None:
+    async def _negotiate(self, subscription: Subscription, pub_id: int, name: str, layer: dict[str, int]) -> None:
         joined, janus = self._joined, self._joined.janus
         if subscription.connection is not None:
             subscription.connection.on_failed = lambda reason: joined.background.fault(f"{name}: {reason}")
@@ -78,6 +92,7 @@ class Subscribing:
                 "feed": pub_id,
                 "audio": subscription.audio,
                 "video": subscription.video,
+                **layer,
             },
             name=f"{name} join",
             expect={"videoroom": "attached"},
@@ -96,13 +111,16 @@ class Subscribing:
             jsep=Jsep("answer", subscription.answer(answer.jsep.sdp)),
         )
 
-    async def update(self, subscription: Subscription, *, audio: bool | None, video: bool | None) -> None:
+    async def update(
+        self, subscription: Subscription, *, audio: bool | None, video: bool | None, substream: int | None = None
+    ) -> None:
         """As `updateSubscription`: what is relayed. Raises ClientError."""
+        layer = _layer(substream)
         audio = subscription.audio if audio is None else audio
         video = subscription.video if video is None else video
         await self._joined.janus.message(
             subscription.handle_id,
-            {"request": "configure", "audio": audio, "video": video},
+            {"request": "configure", "audio": audio, "video": video, **layer},
             name=f"SUB({subscription.participant_id}/{subscription.key}) configure",
             expect={"videoroom": "event", "configured": "ok"},
         )

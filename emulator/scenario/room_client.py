@@ -111,13 +111,13 @@ class RoomClientOnStage:
     async def unpublish(self, key: str) -> None:
         await self._client.unpublish(key)
 
-    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
+    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool, substream: int | None = None) -> None:
         if stream not in self._client.streams:
             raise StepFailed(f"{stream[0]} publishes no stream {stream[1]!r} at the moment")
         if stream in self._client.subscriptions:
-            await self._client.update_subscription(*stream, audio=audio, video=video)
+            await self._client.update_subscription(*stream, audio=audio, video=video, substream=substream)
         else:
-            await self._client.subscribe(*stream, audio=audio, video=video)
+            await self._client.subscribe(*stream, audio=audio, video=video, substream=substream)
 
     async def unsubscribe(self, stream: StreamId) -> None:
         await self._client.unsubscribe(*stream)

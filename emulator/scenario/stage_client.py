@@ -71,8 +71,8 @@ class StageClient(Protocol):
 
     async def unpublish(self, key: str) -> None: ...
 
-    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
-        """These media of it; who is subscribed already, changes which."""
+    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool, substream: int | None = None) -> None:
+        """These media of it, and this layer of a simulcast; who is subscribed already, changes which."""
         ...
 
     async def unsubscribe(self, stream: StreamId) -> None: ...

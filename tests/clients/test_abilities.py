@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from emulator.clients import RoomClient
-from emulator.clients.errors import ClientStateError
+from emulator.clients.errors import ClientStateError, OptionError
 from emulator.clients.events import ParticipantLeft, StreamPublished, TrackEnabled
 from emulator.config import Config
 from emulator.server import Emulator
@@ -128,6 +128,30 @@ async def test_simulcast_sends_three_layers_of_one_picture(join: MakeClient) -> 
     await alice.update_stream(video=True)
     await bob.sees(alice)
     assert [track.source.format.width for track in stream.video_tracks] == [640, 320, 160][:layers]
+
+
+async def test_a_subscriber_chooses_the_layer_it_sees(join: MakeClient) -> None:
+    """Read off the card: its size is the layer's, also from the first picture on."""
+    alice, bob, carol = await join("Alice"), await join("Bob"), await join("Carol")
+    await alice.publish(video={"source": "test_card", "size": "640x360", "simulcast": True, "loop": 0}, audio=None)
+    await bob.subscribe(alice, substream=0)
+    await carol.subscribe(alice)
+    await _until_width(carol, alice, 640)
+    assert (await bob.sees(alice)).width == 160
+    for substream, width in ((1, 320), (2, 640), (0, 160)):
+        await bob.update_subscription(alice, substream=substream)
+        await _until_width(bob, alice, width)
+    assert (await carol.sees(alice)).width == 640, "a layer is chosen for oneself"
+    assert {sighting.reading is not None for sighting in bob.subscription(alice).sightings} == {True}
+    for wrong in (3, -1, "h"):
+        with pytest.raises(OptionError, match="substream: expected"):
+            await bob.update_subscription(alice, substream=wrong)  # type: ignore[arg-type]
+
+
+async def _until_width(viewer: RoomClient, whose: RoomClient, width: int) -> None:
+    async with asyncio.timeout(30):
+        while (await viewer.sees(whose)).width != width:
+            pass
 
 
 async def test_a_new_token_keeps_one_in_the_room(join: MakeClient, room: RestRoom) -> None:

@@ -156,8 +156,9 @@ class FakeClient:
         await self._room.act_out(self._name, f"unpublish {key}")
         del self.published[key]
 
-    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool) -> None:
+    async def subscribe(self, stream: StreamId, *, audio: bool, video: bool, substream: int | None = None) -> None:
         only = "" if audio and video else (" audio" if audio else " video")
+        only += "" if substream is None else f" substream {substream}"
         await self._room.act_out(self._name, f"subscribe {self._room.clients[stream[0]]._name}/{stream[1]}{only}")
         self.subscribed.add(stream)
 

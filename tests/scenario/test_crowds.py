@@ -230,6 +230,12 @@ async def test_a_subscription_takes_the_media_it_says() -> None:
 
 
 @virtually
+async def test_a_subscription_asks_for_its_layer_of_a_simulcast() -> None:
+    room = await _played("{at: 2s, do: {bob: {subscribe: {to: alice, substream: 0}}}}")
+    assert [what for what in room.said if "subscribe" in what][-1] == "bob subscribe alice/self substream 0"
+
+
+@virtually
 async def test_who_rejoins_is_somebody_else_of_the_same_name() -> None:
     room = await _played("{at: 2s, do: {alice: [rejoin, {publish: self}]}}", "{at: 3s, expect: {bob: {sees: alice}}}")
     first, again = (ticket for ticket in room.tickets if ticket.participant.name == "alice")

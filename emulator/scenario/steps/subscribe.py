@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.clients.sources.formats import LAYERS
 from emulator.scenario.cast import Cast, StreamName
 from emulator.scenario.milestones import SUBSCRIBED, Milestone
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import STREAM
 from emulator.scenario.reading.nodes import Mapping, Mark, Node
-from emulator.scenario.reading.shapes import Field, Flag, JsonSchema, Record
+from emulator.scenario.reading.shapes import Field, Flag, Integer, JsonSchema, Record
 from emulator.scenario.scene import Scene, all_of
 from emulator.scenario.steps.base import Step, step
 
@@ -22,10 +23,11 @@ class Wanted:
     stream: StreamName
     audio: bool = True
     video: bool = True
+    substream: int | None = None
 
 
-def _wanted(mark: Mark, to: StreamName, audio: bool = True, video: bool = True) -> Wanted:
-    return Wanted(to, audio, video)
+def _wanted(mark: Mark, to: StreamName, audio: bool = True, video: bool = True, substream: int | None = None) -> Wanted:
+    return Wanted(to, audio, video, substream)
 
 
 class _Wanted:
@@ -37,6 +39,10 @@ class _Wanted:
             "to": Field(STREAM, required=True, about="which stream; of a crowd, each member's"),
             "audio": Field(Flag(), about="true if left out"),
             "video": Field(Flag(), about="true if left out"),
+            "substream": Field(
+                Integer(0, len(LAYERS) - 1),
+                about="of a simulcast: the best layer that is wanted, 0 the smallest, 2 the best, as in Janus",
+            ),
         },
         _wanted,
     )
@@ -69,7 +75,8 @@ class Subscribe(Step):
 
     def describe(self) -> str:
         only = "" if self.wanted.audio and self.wanted.video else (" audio" if self.wanted.audio else " video")
-        return f"subscribe {self.stream}{only and ' only' + only}"
+        layer = "" if self.wanted.substream is None else f" substream {self.wanted.substream}"
+        return f"subscribe {self.stream}{only and ' only' + only}{layer}"
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
         cast.find_stream(self.stream, issues)
@@ -82,7 +89,7 @@ class Subscribe(Step):
     async def perform(self, scene: Scene, who: str) -> None:
         client, wanted = scene.client(who), self.wanted
         await all_of(
-            client.subscribe(stream, audio=wanted.audio, video=wanted.video)
+            client.subscribe(stream, audio=wanted.audio, video=wanted.video, substream=wanted.substream)
             for stream in scene.stream_ids(self.stream, but=who)
         )
 
