@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest_plugin import options
+from conftest_plugin.as_written import import_as_written
 
 if TYPE_CHECKING:
     import telnyx
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     options.check(config)
+    import_as_written(config)
     config.addinivalue_line(
         "markers",
         f"{MARK}(scenario=..., inputs={{...}}, seed=N, faults=[...], time=..., problems=...): what the test's account"

@@ -18,6 +18,7 @@ from pathlib import Path
 import aiohttp
 
 from emulator.clients.room_client import RoomClient
+from tests.benchmarks import session_fixture
 from tests.benchmarks.cpu import resident
 from tests.benchmarks.table import Row
 
@@ -76,7 +77,9 @@ def served(command: Sequence[str]) -> Iterator[Served]:
     """Runs the command with a free port as its last argument. Raises RuntimeError if it does not answer in 20 s."""
     port = _free_port()
     began = time.perf_counter()
-    process = subprocess.Popen([*command, str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, str(port)], cwd=ROOT, env=session_fixture.as_installed(), stdout=subprocess.DEVNULL
+    )
     try:
         while not _ready(port):
             if process.poll() is not None or time.perf_counter() - began > LONGEST_START:
@@ -168,8 +171,10 @@ def rows(*, quick: bool) -> list[Row]:
     idle: list[float] = []
     bare_idle: list[float] = []
     busy: list[float] = []
-    with emulator():
-        pass  # compiled and in the file cache from here on
+    fixtures: list[float] = []
+    bare_fixtures: list[float] = []
+    with emulator():  # compiled and in the file cache from here on
+        session_fixture.seconds("rooms_emulator_server")
     for _ in range(2 if quick else 5):
         with emulator() as server:
             starts.append(server.took)
@@ -181,10 +186,13 @@ def rows(*, quick: bool) -> list[Row]:
         with bare() as server:
             bare_starts.append(server.took)
             bare_idle.append(resident(server.pid) / 1e6)
+        fixtures.append(session_fixture.seconds("rooms_emulator_server"))
+        bare_fixtures.append(session_fixture.seconds("bare_server"))
     return [
         Row("start to ready", tuple(starts), "s", tuple(bare_starts), "bare aiohttp", live=True),
         Row("", tuple(starts), "s", (1.96,), "Prism 5.14"),
         Row("", tuple(starts), "s", (0.42,), "moto server"),
+        Row("pytest: session fixture to ready", tuple(fixtures), "s", tuple(bare_fixtures), "bare aiohttp", live=True),
         Row("resident memory after start", tuple(idle), "MB", tuple(bare_idle), "bare aiohttp", live=True),
         Row("", tuple(idle), "MB", (157, 230), "Prism 5.14"),
         Row("resident memory with a room of 2", tuple(busy), "MB", (43,), "Janus 1.1.2"),

@@ -28,7 +28,7 @@ before = set(sys.modules)
 import conftest_plugin.plugin
 print(sorted(set(sys.modules) - before))
 """
-    loaded = ["conftest_plugin", "conftest_plugin.options", "conftest_plugin.plugin"]
+    loaded = [f"conftest_plugin{name}" for name in ("", ".as_written", ".options", ".plugin")]
     assert python("-c", code).stdout.strip() == str(loaded)
 
 
@@ -40,6 +40,25 @@ def test_loading_the_plugin_takes_less_than_5_ms() -> None:
         assert line is not None, told
         times.append(int(line[1]) / 1000)
     assert min(times) < LOAD_MS, f"ms: {times}"  # the least: what else the machine does is not the plugin's doing
+
+
+def test_pytest_does_not_compile_the_emulator_anew_as_it_does_with_plugins(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]")
+    pytester.makeconftest("""
+        import pytest
+        pytest.register_assert_rewrite("emulator")  # as pytest does with every package of an installed plugin
+    """)
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it(rooms_emulator_server):
+            ours = [module for name, module in sys.modules.items() if name.startswith("emulator.")]
+            assert {type(module.__loader__).__name__ for module in ours} == {"SourceFileLoader"}
+            assert type(__loader__).__name__ == "AssertionRewritingHook"  # the user's own are
+    """
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
 def test_fixture_costs_less_than_2_ms_per_test(pytester: pytest.Pytester) -> None:
