@@ -28,7 +28,7 @@ HOLD_SECS = 1.0
 """A sample has a duration, so the newest waits for the next one, at most so long."""
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """A file that is nothing but a list of writes."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Mp4Writer:
     """One H.264 stream, samples in Annex B form. The first must be a keyframe with its parameter sets in it."""
 
     def __init__(self) -> None:
-        self._sink = _Sink()
+        self._sink = Sink()
         self._container: OutputContainer | None = None
         self._stream: Any = None
         self._held: tuple[bytes, int, bool] | None = None

@@ -24,6 +24,7 @@ from emulator.recording.webm import WebmWriter
 from emulator.rooms.composition import CompositionSettings
 from emulator.server import Config, Emulator
 from tests.benchmarks.crowd import mix_stats
+from tests.benchmarks.sockets import dropped_here
 from tests.recording.kit import content, sound, video
 
 FILM_LIMIT_SECS = 30.0
@@ -71,15 +72,17 @@ async def main() -> None:
                 await person.connect()
                 await person.publish("self")
             await asyncio.sleep(3)
-            before, began = mix_stats(emulator), time.monotonic()
+            before, lost, began = mix_stats(emulator), dropped_here(), time.monotonic()
             await Workshop().make(script.as_json(), Path(name) / "film.mp4", lambda share: None)
             took, after = time.monotonic() - began, mix_stats(emulator)
+            overflowed = dropped_here() - lost
             for person in people:
                 await person.leave()
             await api.close()
     ticks = after.ticks + after.skipped - before.ticks - before.skipped
     late = after.late + after.skipped - before.late - before.skipped
     print(f"a film of {options.seconds:g} s, 1280x720, two regions, sound: {took:.1f} s (limit {FILM_LIMIT_SECS:g} s)")
+    print(f"datagrams that overflowed a socket beside it: {overflowed} (limit 0)")
     print(f"mixer ticks late beside it: {late} of {ticks}, {late / ticks:.2%} (limit {LATE_LIMIT_PER_CENT} %)")
 
 

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.recording_containers
 
 Encodes VP8, H.264 and Opus once, with a mute and a change of resolution, and muxes the packets with each of the
-settings: into a file that is closed, and in child processes killed with SIGKILL at many moments. PyAV reads what is
-left; Chromium plays it. Takes about two minutes.
+settings of FFmpeg's muxers, and with the writers that recordings are made with (marked *): into a file that is closed,
+and in child processes killed with SIGKILL at many moments. PyAV reads what is left; Chromium plays it. Takes about two
+minutes.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.recording.mending import mend
 from tests.benchmarks.recording import media
 from tests.benchmarks.recording.chromium_player import Played, chromium_player
 from tests.benchmarks.recording.inspection import Decoded, Found, decode, inspect
-from tests.benchmarks.recording.interrupted import Interrupted, interrupt, repair, torn
+from tests.benchmarks.recording.interrupted import Interrupted, interrupt, torn
 from tests.benchmarks.recording.media import GAP, LARGE, LENGTH, Track
 from tests.benchmarks.recording.settings import FRAGMENTS, HYBRID, SETTINGS, Setting
 from tests.benchmarks.recording.writer import fill_gaps, record, record_and_die
@@ -53,7 +55,7 @@ class Study:
     """Seconds missing after each kill."""
     interrupted: Interrupted | None
     others: tuple[tuple[str, Outcome], ...]
-    """Only for recommended settings: torn, and killed or torn and then repaired."""
+    """Only for what recordings are made with: torn, and killed or torn and then mended."""
 
 
 def study(setting: Setting, number: int, source: Track, directory: Path) -> Study:
@@ -79,11 +81,10 @@ def study(setting: Setting, number: int, source: Track, directory: Path) -> Stud
             damaged[state].write_bytes(content)
             others.append((state, _read(damaged[state], track, written)))
         for state, path in damaged.items():
-            copy = path.with_name(f"{path.stem}-copy.{suffix}")
+            copy = path.with_name(f"{path.stem}-mended.{suffix}")
             shutil.copyfile(path, copy)
-            repaired = path.with_name(f"{path.stem}-repaired.{suffix}")
-            repair(setting, copy, repaired)
-            others.append((f"{state}, repaired", _read(repaired, track, written)))
+            mend(copy)
+            others.append((f"{state}, mended", _read(copy, track, written)))
     return Study(
         setting,
         closed.stat().st_size - sum(len(sample.data) for sample in track.samples),
@@ -91,7 +92,7 @@ def study(setting: Setting, number: int, source: Track, directory: Path) -> Stud
         _read(killed, track, written),
         opens_from,
         tuple(missing),
-        interrupt(setting, track) if setting.sink == "file" else None,
+        None if setting.sink == "path" else interrupt(setting, track),
         tuple(others),
     )
 
@@ -148,7 +149,7 @@ def print_table(studies: list[Study], played: dict[Path, Played]) -> None:
     rows = [
         (
             *("container", "writer", "settings", "bytes+", "closed: PyAV", "Chromium"),
-            *("killed: PyAV", "from s", "missing s: worst", "mean", "Chromium", "torn: lost", "repaired"),
+            *("killed: PyAV", "from s", "missing s: worst", "mean", "Chromium", "torn: lost", "mended"),
         )
     ]
     for one in studies:
@@ -180,7 +181,7 @@ def print_recommended(studies: list[Study], played: dict[Path, Played]) -> None:
     for one in studies:
         if not one.setting.recommended:
             continue
-        print(f"  {one.setting.container}: {one.setting.describe()}, unbuffered file object")
+        print(f"  {one.setting.container}: {one.setting.describe()}, by emulator.recording")
         for state, outcome in (("closed", one.closed), ("killed", one.killed), *one.others):
             seen = played[outcome.path]
             duration = "unknown" if outcome.found.duration is None else f"{outcome.found.duration:.2f} s"

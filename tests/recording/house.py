@@ -27,7 +27,9 @@ class House:
         self.api = telnyx.AsyncTelnyx(api_key=KEY, base_url=emulator.rest_url)
 
     async def room(self, **fields: Any) -> str:
-        return str((await self.api.rooms.create(**{"enable_recording": True, **fields})).data.id)
+        """`fields` may also be such as the SDK does not know."""
+        made = await self.api.rooms.create(extra_body={"enable_recording": True, **fields})
+        return str(made.data.id)
 
     async def client(self, room: str, name: str, **more: Any) -> RoomClient:
         token = (await self.api.rooms.actions.generate_join_client_token(room)).data.token

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 
 from tests.benchmarks.beside_janus.media import REPORT_SECS, Publisher, Stream, Viewer
 from tests.benchmarks.beside_janus.member import Member
 from tests.benchmarks.beside_janus.servers import Server
+from tests.benchmarks.sockets import dropped_at
 
 SETTLE_SECS = 0.7
 PROOF_PACKETS = 20
@@ -138,9 +138,7 @@ def _packets(viewers: list[Viewer]) -> int:
 
 def _dropped(viewers: list[Viewer]) -> int:
     """Datagrams that the kernel could not keep for the subscribers, who read too slowly."""
-    ports = {f":{viewer.socket.local_address[1]:04X}" for viewer in viewers}
-    lines = (line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:])
-    return sum(int(fields[12]) for fields in lines if fields[1][8:] in ports)
+    return dropped_at({viewer.socket.local_address[1] for viewer in viewers})
 
 
 @dataclass(frozen=True, slots=True)

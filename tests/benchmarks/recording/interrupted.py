@@ -6,21 +6,20 @@ A journal of all writes rebuilds every state the file ever had; those are read i
 from __future__ import annotations
 
 import io
-import struct
+import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, cast
 
-import av
-from av.video.stream import VideoStream
-
+from emulator.recording.errors import MediaError
+from emulator.recording.mending import mend
+from emulator.recording.mp4 import Sink, whole_boxes
 from tests.benchmarks.recording.inspection import inspect
 from tests.benchmarks.recording.media import Track
 from tests.benchmarks.recording.settings import Setting
-from tests.benchmarks.recording.writer import Journal, Recorder
+from tests.benchmarks.recording.writer import recorder
 
 _STATES = 80
 _LAST_STATES = 40
@@ -35,7 +34,7 @@ class Interrupted:
     lost: int
     """States that could not be opened although an earlier one could."""
     beyond_repair: int
-    """Those that still could not after `trim`."""
+    """Those that still could not after what a restart does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,23 @@ def interrupt(setting: Setting, track: Track) -> Interrupted:
             opened = True
         elif opened:
             lost += 1
-            kept = whole_boxes(io.BytesIO(state.content)) if setting.container == "mp4" else None
-            beyond_repair += not inspect(state.content[:kept], track, written).opened
+            beyond_repair += not _opens_again(setting, state.content, track, written)
     return Interrupted(len(chosen), lost, beyond_repair)
+
+
+def _opens_again(setting: Setting, content: bytes, track: Track, written: int) -> bool:
+    """After what a restarted process does: of our own files `mend`, of others what may help."""
+    if not setting.recommended:
+        kept = whole_boxes(io.BytesIO(content)) if setting.container == "mp4" else None
+        return inspect(content[:kept], track, written).opened
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / f"torn.{setting.container}"
+        path.write_bytes(content)
+        try:
+            mend(path)
+        except MediaError:
+            return False
+        return inspect(path, track, written).opened
 
 
 def torn(setting: Setting, track: Track, written: int) -> dict[str, bytes]:
@@ -71,60 +84,16 @@ def torn(setting: Setting, track: Track, written: int) -> dict[str, bytes]:
     return found
 
 
-def whole_boxes(file: IO[bytes]) -> int:
-    """How much of an MP4 file to keep: all but a last box that is not whole, unless that holds samples (mdat).
-
-    FFmpeg copes with half an mdat, but refuses the whole file for half a moof (ISO/IEC 14496-12 section 4.2: boxes).
-    """
-    end = file.seek(0, io.SEEK_END)
-    place = 0
-    while place + 8 <= end:
-        file.seek(place)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        if size == 1:  # a 64-bit size follows
-            size = int.from_bytes(file.read(8))
-        if kind == b"mdat" and place + size > end:
-            return end
-        if size < 8 or place + size > end:
-            return place
-        place += size
-    return place
-
-
 def _states(setting: Setting, track: Track) -> Iterator[_State]:
     """For each write several: with parts of it, and with all of it."""
-    journal = Journal()
+    journal = Sink()
     marks = []
-    with Recorder(setting, track, journal) as recorder:
+    with closing(recorder(setting, track, journal)) as muxer:
         for sample in track.samples:
-            recorder.write(sample)
-            marks.append(len(journal.writes))
+            muxer.write(sample)
+            marks.append(len(journal.chunks))
     content = bytearray()
-    for number, (place, data) in enumerate(journal.writes, start=1):
+    for number, (place, data) in enumerate(journal.chunks, start=1):
         for size in sorted({*(cut for cut in _TORN_AT if cut < len(data)), len(data) // 2, len(data)}):
             content[place : place + size] = data[:size]
             yield _State(bytes(content), bisect_right(marks, number))
-
-
-def repair(setting: Setting, damaged: Path, repaired: Path) -> None:
-    """What a restarted process can do: copy the whole samples of what is left into a properly closed file."""
-    if setting.container == "mp4":
-        with open(damaged, "r+b") as file:
-            file.truncate(whole_boxes(file))
-    with (
-        av.open(str(damaged)) as source,
-        av.open(str(repaired), "w", format=setting.container, options=dict(setting.options)) as target,
-    ):
-        template = source.streams[0]
-        stream = target.add_stream_from_template(cast(Any, template))
-        stream.time_base = template.time_base or Fraction(1, 1000)
-        if isinstance(stream, VideoStream) and setting.tag:
-            stream.codec_context.codec_tag = setting.tag
-        try:
-            for packet in source.demux(template):
-                if packet.size and packet.pts is not None and not packet.is_corrupt:
-                    packet.stream = stream
-                    target.mux_one(packet)
-        except av.error.InvalidDataError:
-            # The torn end of the file; everything before it has been copied.
-            return

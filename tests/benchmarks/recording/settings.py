@@ -8,8 +8,8 @@ from typing import Literal
 
 from tests.benchmarks.recording.media import Codec
 
-Sink = Literal["path", "file"]
-"""Who writes to the disk: FFmpeg, given a path, or our own unbuffered file object."""
+Sink = Literal["path", "file", "ours"]
+"""Who writes to the disk: FFmpeg, given a path; our own unbuffered file object; the same, from `emulator.recording`."""
 
 FRAGMENTS = "frag_keyframe+empty_moov+default_base_moof"
 HYBRID = FRAGMENTS + "+hybrid_fragmented"
@@ -24,7 +24,11 @@ class Setting:
     """H.264 only: the sample entry, avc1 (parameter sets in the header) or avc3 (in the samples too)."""
     filled: bool = False
     """Opus only: the gap is filled with frames of silence instead of being a jump in time."""
-    recommended: bool = False
+
+    @property
+    def recommended(self) -> bool:
+        """What recordings are made with."""
+        return self.sink == "ours"
 
     @property
     def container(self) -> str:
@@ -54,7 +58,8 @@ SETTINGS = (
     _vp8("file", dash="1", cluster_time_limit="1000"),
     _vp8("file", live="1", cluster_time_limit="1000"),
     _vp8("file", cluster_time_limit="250"),
-    Setting("vp8", "file", {"cluster_time_limit": "1000"}, recommended=True),
+    _vp8("file", cluster_time_limit="1000"),
+    _vp8("ours"),
     _h264("path"),
     _h264("path", movflags=FRAGMENTS),
     _h264("file", movflags=FRAGMENTS),
@@ -65,11 +70,13 @@ SETTINGS = (
     _h264("file", movflags=FRAGMENTS + "+frag_every_frame"),
     _h264("path", "avc3", movflags=HYBRID, frag_duration="1000000", flush_packets="1"),
     _h264("file", movflags=HYBRID, frag_duration="1000000"),
-    Setting("h264", "file", {"movflags": HYBRID, "frag_duration": "1000000"}, tag="avc3", recommended=True),
+    _h264("file", "avc3", movflags=HYBRID, frag_duration="1000000"),
+    _h264("ours", "avc3"),
     Setting("opus", "path"),
     Setting("opus", "file"),
     Setting("opus", "path", {"page_duration": "200000", "flush_packets": "1"}),
     Setting("opus", "file", {"page_duration": "20000"}),
     Setting("opus", "file", {"page_duration": "200000"}),
-    Setting("opus", "file", {"page_duration": "200000"}, filled=True, recommended=True),
+    Setting("opus", "file", {"page_duration": "200000"}, filled=True),
+    Setting("opus", "ours", filled=True),
 )

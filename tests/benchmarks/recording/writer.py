@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from emulator.recording.chunks import Container
+from emulator.recording.mp4 import Mp4Writer
+from emulator.recording.ogg import OggWriter
+from emulator.recording.studio import FLUSH_SECS
+from emulator.recording.webm import WebmWriter
 from tests.benchmarks.recording.media import SMALL, Sample, Track
 from tests.benchmarks.recording.settings import Setting
 
@@ -26,37 +31,52 @@ A TOC byte alone would do for lost packets, but makes the decoder go on with the
 """
 
 
-class Journal(io.RawIOBase):
-    """A file in memory that remembers each write, so that every state it ever had can be rebuilt."""
-
-    def __init__(self) -> None:
-        self.writes: list[tuple[int, bytes]] = []
-        self._place = self._end = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._place = offset + (0, self._place, self._end)[whence]
-        return self._place
-
-    def write(self, data: Any) -> int:
-        self.writes.append((self._place, bytes(data)))
-        self._place += len(data)
-        self._end = max(self._end, self._place)
-        return len(data)
+Target = str | IO[bytes] | io.RawIOBase
+"""A path (FFmpeg writes) or a binary file (we write)."""
 
 
-class Recorder:
-    """Muxes the samples of one track. `target` is a path (FFmpeg writes) or a binary file (we write)."""
+class Recorder(Protocol):
+    """Muxes the samples of one track."""
 
-    def __init__(self, setting: Setting, track: Track, target: str | IO[bytes] | io.RawIOBase) -> None:
+    def write(self, sample: Sample) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def recorder(setting: Setting, track: Track, target: Target) -> Recorder:
+    return _Product(track, target) if setting.sink == "ours" else _FFmpeg(setting, track, target)
+
+
+class _Product:
+    """What recordings are made with, flushed as often."""
+
+    def __init__(self, track: Track, target: Target) -> None:
+        assert not isinstance(target, str)
+        make: dict[str, Callable[[], Container]] = {"vp8": WebmWriter, "h264": Mp4Writer, "opus": OggWriter}
+        self._container = make[track.codec]()
+        self._clock, self._target = track.clock, target
+        self._end = self._flushed = 0.0
+
+    def write(self, sample: Sample) -> None:
+        time = sample.time / self._clock
+        self._container.put(sample.data, time, keyframe=sample.keyframe)
+        self._end = time + sample.duration / self._clock
+        if time - self._flushed >= FLUSH_SECS:
+            self._flushed = time
+            self._flush()
+
+    def _flush(self) -> None:
+        for place, data in self._container.take():
+            self._target.seek(place)
+            self._target.write(data)
+
+    def close(self) -> None:
+        self._container.finish(self._end)
+        self._flush()
+
+
+class _FFmpeg:
+    def __init__(self, setting: Setting, track: Track, target: Target) -> None:
         options = dict(setting.options)
         self._container: OutputContainer = av.open(cast(Any, target), "w", format=setting.container, options=options)
         self._stream = _add_stream(self._container, setting, track)
@@ -73,14 +93,6 @@ class Recorder:
 
     def close(self) -> None:
         self._container.close()
-
-    def __enter__(self) -> Recorder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _add_stream(container: OutputContainer, setting: Setting, track: Track) -> Stream:
@@ -112,9 +124,9 @@ def fill_gaps(track: Track) -> Track:
 
 
 def record(setting: Setting, track: Track, path: Path) -> None:
-    with _open_sink(setting, path) as target, Recorder(setting, track, target) as recorder:
+    with _open_sink(setting, path) as target, closing(recorder(setting, track, target)) as muxer:
         for sample in track.samples:
-            recorder.write(sample)
+            muxer.write(sample)
 
 
 def record_and_die(setting: Setting, track: Track, count: int, path: Path) -> None:
@@ -138,15 +150,15 @@ def record_and_die(setting: Setting, track: Track, count: int, path: Path) -> No
 
 def _write_and_wait(setting: Setting, samples: Sequence[Sample], track: Track, path: Path, said: int) -> None:
     with _open_sink(setting, path) as target:
-        recorder = Recorder(setting, track, target)
+        muxer = recorder(setting, track, target)
         for sample in samples:
-            recorder.write(sample)
+            muxer.write(sample)
         os.write(said, b".")
         signal.pause()
 
 
 def _open_sink(setting: Setting, path: Path) -> Any:
-    return open(path, "wb", buffering=0) if setting.sink == "file" else _Path(path)
+    return open(path, "wb", buffering=0) if setting.sink != "path" else _Path(path)
 
 
 class _Path:
