@@ -44,13 +44,14 @@ class AudioReception:
         self._packets: deque[_Packet] = deque(maxlen=MAX_PACKETS)
 
     def receive(self, frame: Frame, now: float) -> None:
-        self.count(now)
+        self.count(1, now)
         self.keep(frame, now)
 
-    def count(self, now: float) -> None:
-        """A packet came; what is in it may be handed over later with `keep`."""
-        self.packets_received += 1
-        self.last_received_at = now
+    def count(self, packets: int, last_at: float) -> None:
+        """Packets came; what is in them may be handed over later with `keep`."""
+        self.packets_received += packets
+        if packets:
+            self.last_received_at = last_at
 
     def keep(self, frame: Frame, at: float) -> None:
         if frame.data and not frame.damaged:

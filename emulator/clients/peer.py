@@ -274,6 +274,7 @@ class MixConnection(PeerConnection):
         self._unheard: UnheardMix | None = None
         self._listened_at: float | None = None
         self._asleep = False
+        self._sealed: list[bytes] = []
         self._rest = beat_of(self._loop, REST_SECS)
         self._ssrc = settings.ssrc()
         source = LocalSource(self._ssrc, settings.cname, "-", settings.uuid())  # a sender without a track (S-61)
@@ -310,13 +311,13 @@ class MixConnection(PeerConnection):
     def _look(self) -> None:
         """Ten times a second: read what has come, or see whether anybody still listens."""
         if self._asleep:
-            self._socket.drain()
+            self._read()
         elif self._listened_at is not None and self._loop.time() - self._listened_at > ATTENTION_SECS:
             self._fall_asleep()
 
     def _fall_asleep(self) -> None:
         self._asleep = True
-        self._peer.seal(self._receive_sealed)
+        self._peer.seal(self._sealed.append)
         self._socket.rest()
 
     def _malformed(self) -> None:
@@ -330,19 +331,20 @@ class MixConnection(PeerConnection):
         for sender in self._senders:
             sender.receive_rtcp(data)
 
-    def _receive_sealed(self, packet: bytes) -> None:
-        assert self._unheard is not None  # made before the connection was begun
-        at = self._unheard.receive(packet, self._loop.time())
-        if at is not None:
-            self._heard.count(at)
+    def _read(self) -> None:
+        """What has come since the last time."""
+        self._socket.drain()
+        if self._sealed and self._unheard is not None:
+            self._heard.count(*self._unheard.receive(self._sealed, self._loop.time()))
+        self._sealed.clear()
 
     def _listen(self) -> None:
         """Somebody is about to take samples."""
         self._listened_at = self._loop.time()
         if not self._asleep:
             return
-        assert self._unheard is not None
-        self._socket.drain()
+        assert self._unheard is not None  # made before the connection was begun
+        self._read()
         self._asleep = False
         for frame, at in self._unheard.open():
             self._heard.keep(frame, at)

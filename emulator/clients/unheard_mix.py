@@ -8,7 +8,7 @@ then.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from emulator.clients.audio_reception import MAX_PACKETS, SAMPLE_RATE
@@ -56,42 +56,42 @@ class UnheardMix:
         """A moment and the timestamp that belongs to it."""
         self._unopened = 0
 
-    def receive(self, data: bytes, now: float) -> float | None:
-        """A packet that was read now: when it came. None for what is no packet."""
-        if len(data) < HEADER.size:
-            self._on_malformed()
-            return None
-        _, _, sequence, timestamp, ssrc = HEADER.unpack_from(data)
-        if ssrc != self._receiver.ssrc:
-            self._kept.clear()
-            self._reference = None
-        at = self._came_at(timestamp, now)
-        number = self._receiver.count(ssrc, sequence, timestamp, len(data) - HEADER.size - TRAILER, at)
-        if number is None:
-            return None
-        self._unopened += 1
-        if self._unopened < OPENED_EVERY:
-            self._kept.append(_Kept(number, at, data))
-        else:
+    def receive(self, packets: Sequence[bytes], now: float) -> tuple[int, float]:
+        """Packets that were read now, in the order they were sent: how many are of the mix, and when the last came."""
+        receiver, kept = self._receiver, self._kept
+        counted, at = 0, now
+        for data in packets:
+            if len(data) < HEADER.size:
+                self._on_malformed()
+                continue
+            _, _, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+            if ssrc != receiver.ssrc:
+                kept.clear()
+                self._reference = None
+            if self._reference is None:
+                at = now
+            else:
+                moment, known = self._reference
+                at = min(now, moment + timestamp_delta(timestamp, known) / SAMPLE_RATE + DRIFT_SECS)
+            self._reference = at, timestamp
+            number = receiver.count(ssrc, sequence, timestamp, len(data) - HEADER.size - TRAILER, at)
+            if number is None:
+                continue
+            counted += 1
+            self._unopened += 1
+            if self._unopened < OPENED_EVERY:
+                kept.append(_Kept(number, at, data))
+                continue
             self._unopened = 0
             plain = self._unseal(data)
             if plain is not None:
-                self._kept.append(_Kept(number, at, plain, opened=True))
-        return at
-
-    def _came_at(self, timestamp: int, now: float) -> float:
-        reference = self._reference
-        if reference is None:
-            at = now
-        else:
-            moment, known = reference
-            at = min(now, moment + timestamp_delta(timestamp, known) / SAMPLE_RATE + DRIFT_SECS)
-        self._reference = at, timestamp
-        return at
+                kept.append(_Kept(number, at, plain, opened=True))
+        return counted, at
 
     def open(self) -> list[tuple[Frame, float]]:
         """What was kept, in order, with the time each came at; nothing is kept any more."""
-        kept, self._kept = sorted(self._kept), deque(maxlen=MAX_PACKETS)
+        kept = sorted(self._kept)
+        self._kept.clear()
         self._unopened = 0
         self._receiver.resume()
         return [opened for each in kept if (opened := self._open(each)) is not None]

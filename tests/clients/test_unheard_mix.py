@@ -60,10 +60,9 @@ def line() -> Line:
 def test_what_was_kept_is_opened_in_order_with_the_times_it_came_at(line: Line) -> None:
     packets = [line.protected(number) for number in range(11)]
     packets[5], packets[6] = packets[6], packets[5]
-    line.mix.receive(packets[0], 0.0)
+    line.mix.receive(packets[:1], 0.0)
     for batch in (1, 6):  # two reads, a tenth of a second apart
-        for packet in packets[batch : batch + 5]:
-            line.mix.receive(packet, (batch + 5) * 0.02)
+        assert line.mix.receive(packets[batch : batch + 5], (batch + 5) * 0.02)[0] == 5
     opened = line.mix.open()
     assert [frame.data for frame, _ in opened] == [b"%d" % number for number in range(11)]
     assert [at for _, at in opened] == pytest.approx([number * 0.02 for number in range(11)], abs=0.001)
@@ -75,7 +74,7 @@ def test_the_last_ten_seconds_can_be_opened_after_an_hour(line: Line) -> None:
     """SRTP numbers packets with 16 bits, and counts the rounds by what it decrypts (RFC 3711 section 3.3.1)."""
     count = 3 * 65_536 + 100
     for number in range(count):
-        line.mix.receive(line.protected(number), number * 0.02)
+        line.mix.receive([line.protected(number)], number * 0.02)
     opened = line.mix.open()
     assert [frame.data for frame, _ in opened] == [b"%d" % number for number in range(count - 500, count)]
     assert line.receiver.packets == count
@@ -84,28 +83,27 @@ def test_the_last_ten_seconds_can_be_opened_after_an_hour(line: Line) -> None:
 
 def test_one_that_was_opened_on_the_way_is_kept_like_the_others(line: Line) -> None:
     for number in range(OPENED_EVERY + 2):
-        line.mix.receive(line.protected(number), number * 0.02)
+        line.mix.receive([line.protected(number)], number * 0.02)
     assert len(line.mix.open()) == 500
     assert not line.opener.errors
 
 
 def test_strangers_and_fragments_are_told_and_left_out(line: Line) -> None:
-    line.mix.receive(line.protected(0), 0.0)
+    line.mix.receive([line.protected(0)], 0.0)
     forged = bytearray(line.protected(1))
     forged[-1] ^= 1
-    line.mix.receive(bytes(forged), 0.02)
-    assert line.mix.receive(b"\x80\x6f\x00", 0.03) is None
+    line.mix.receive([bytes(forged), b"\x80\x6f\x00"], 0.02)
     assert [frame.data for frame, _ in line.mix.open()] == [b"0"]
     assert line.malformed == 1
     assert sum(line.opener.errors.values()) == 1
 
 
 def test_another_source_begins_anew(line: Line) -> None:
-    line.mix.receive(line.protected(0), 0.0)
+    line.mix.receive([line.protected(0)], 0.0)
     header = HEADER.pack(0x80, 111, 500, 90, 8)
     packet = line.sender.protect_rtp(header + b"other")
     assert packet is not None
-    assert line.mix.receive(bytes(packet), 0.5) == 0.5
+    assert line.mix.receive([bytes(packet)], 0.5) == (1, 0.5)
     assert [frame.data for frame, _ in line.mix.open()] == [b"other"]
 
 

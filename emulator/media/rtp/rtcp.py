@@ -5,6 +5,7 @@ RFC 3550 section 6; feedback messages RFC 4585 (NACK, PLI), RFC 5104 (FIR) and d
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from struct import Struct
@@ -294,6 +295,11 @@ def _words(values: Iterable[int]) -> bytes:
 
 def _serialise_block(block: ReportBlock) -> bytes:
     cumulative = max(-0x800000, min(0x7FFFFF, block.cumulative_lost))  # RFC 3550 A.3: clamp, do not wrap
+    loss = block.fraction_lost << 24 | cumulative & 0xFFFFFF
+    try:
+        return _BLOCK.pack(block.ssrc, loss, block.highest_sequence, block.jitter, block.last_sr, block.delay)
+    except struct.error:
+        pass  # one of them does not fit: which one?
     return (
         _word(block.ssrc)
         + _word(_checked(block.fraction_lost, 8, "fraction lost") << 24 | cumulative & 0xFFFFFF)
