@@ -1,4 +1,4 @@
-"""The synthetic participant: a `RoomSession` that can say what it sees and hears."""
+"""The synthetic participant: a `RoomMember` that can say what it sees and hears."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from emulator.clients import watching
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.errors import ClientStateError
+from emulator.clients.room_member import RoomMember
 from emulator.clients.room_session import RoomSession, participant_id_of
 from emulator.clients.subscription import ReceptionStatistics, Subscription
 from emulator.clients.video_reception import DecodedFrame, Sighting
@@ -18,7 +19,7 @@ Who = RoomSession | str
 """Another client, or a participant id."""
 
 
-class RoomClient(RoomSession):
+class RoomClient(RoomMember):
     """Joins a room like a browser with the official SDK, and watches what comes.
 
     The assertions (`sees`, `hears`, ...) wait; they count only what arrives after the call. A failed one raises

@@ -1,4 +1,4 @@
-"""A participant on the wire: joins, publishes, subscribes and leaves with the requests of the official JavaScript SDK.
+"""A participant on the wire: joins and leaves with the requests of the official JavaScript SDK, and notices events.
 
 One WebSocket is one Janus session is one participant, with the handles REG (who is here), LST (what is published) and
 MIX (the mixed audio), and TXT for messages if they are wanted; each published stream adds a PUB, each subscription a
@@ -13,7 +13,7 @@ import json
 import logging
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -31,8 +31,6 @@ from emulator.clients.events import (
     EventHistory,
     EventT,
     ParticipantLeaving,
-    StreamPublished,
-    SubscriptionStarted,
     TrackCensored,
     TrackUncensored,
     Where,
@@ -41,14 +39,11 @@ from emulator.clients.joined import Background, Joined
 from emulator.clients.media_host import media_host_for
 from emulator.clients.mix_input import MixInput
 from emulator.clients.peer import MediaSettings, MixConnection
-from emulator.clients.published_stream import PublishedStream, send_block
+from emulator.clients.published_stream import send_block
 from emulator.clients.publishing import Publishing
 from emulator.clients.roster import Participant, Roster, Stream
 from emulator.clients.signaling import KEEPALIVE_SECS, REQUEST_TIMEOUT_SECS, JanusClient
-from emulator.clients.sources.base import Identity
-from emulator.clients.sources.registry import AudioSpec, VideoSpec, audio_source, video_source
 from emulator.clients.subscribing import Subscribing
-from emulator.clients.subscription import Subscription
 from emulator.clients.telephone import Telephone
 from emulator.clients.websocket import Transport, open_websocket
 from emulator.clients.workers import Workers, shared_workers
@@ -74,7 +69,7 @@ def shared_certificate() -> Certificate:
 
 
 class RoomSession:
-    """Everything but the looking and listening, which `RoomClient` adds.
+    """Coming and going, and what is noticed. `RoomMember` adds what one does, `RoomClient` looking and listening.
 
     ws_url           e.g. `ws://127.0.0.1:8900`, without the `/{room_id}/janus` that is appended
     token            a client token for the room
@@ -436,114 +431,6 @@ class RoomSession:
         Raises AssertionError that lists what came instead.
         """
         return await self._history.wait_for(kind, where, timeout=timeout, after=after, who=self.name)
-
-    # -- publishing -----------------------------------------------------------------------------------------------
-
-    async def publish(
-        self, key: str = "self", *, video: VideoSpec = "test_card", audio: AudioSpec = "tone"
-    ) -> PublishedStream:
-        """As `addStream`. A kind that is None is sent as the SDK's fallback; a telephone has audio only (video=None).
-
-        Raises ClientError.
-        """
-        publishing = self._require(self._publishing)
-        identity = Identity(self.participant_id, self.name, key, self.tone)
-        return await publishing.publish(key, video=video_source(video, identity), audio=audio_source(audio, identity))
-
-    async def update_stream(self, key: str = "self", *, video: bool | None = None, audio: bool | None = None) -> None:
-        """Camera and microphone on and off; None leaves it. Raises ClientError."""
-        await self._require(self._publishing).update(key, video=video, audio=audio)
-
-    async def replace(self, key: str = "self", *, video: VideoSpec = None, audio: AudioSpec = None) -> None:
-        """As `updateStream` with other tracks: these are sent from now on, and are on. A kind that is None stays.
-
-        The codec stays what was negotiated. Raises ClientError.
-        """
-        publishing = self._require(self._publishing)
-        identity = Identity(self.participant_id, self.name, key, self.tone)
-        await publishing.replace(key, video=video_source(video, identity), audio=audio_source(audio, identity))
-
-    async def unpublish(self, key: str = "self") -> None:
-        """As `removeStream`. Raises ClientError."""
-        await self._require(self._publishing).unpublish(key)
-
-    @property
-    def published(self) -> dict[str, PublishedStream]:
-        return dict(self._publishing.streams) if self._publishing is not None else {}
-
-    # -- messages -------------------------------------------------------------------------------------------------
-
-    async def send_message(
-        self, payload: object, to: Iterable[RoomSession | str] | RoomSession | str = (), *, kind: str = "text"
-    ) -> None:
-        """As `sendMessage`: to everyone, oneself included, unless told to whom. Returns when the server has answered.
-
-        `payload` is a text or any other JSON. Others notice `MessageReceived`. Raises ClientError, ClientStateError
-        for a client that was made without `messages=True`.
-        """
-        self._connected()
-        if self._chat is None:
-            raise ClientStateError(f"{self.name}: expected a client made with messages=True")
-        people = [to] if isinstance(to, RoomSession | str) else to
-        await self._chat.say(payload, [participant_id_of(each) for each in people], kind=kind)
-
-    # -- subscribing ----------------------------------------------------------------------------------------------
-
-    async def subscribe(
-        self,
-        participant: RoomSession | str,
-        key: str = "self",
-        *,
-        audio: bool = True,
-        video: bool = True,
-        decode: bool = True,
-        substream: int | None = None,
-        within: float = 5.0,
-    ) -> Subscription:
-        """As `addSubscription`, waiting for the stream to be published if need be. `decode` False only counts frames.
-
-        `substream`: the best layer of a simulcast that is wanted, 0 to 2 (the best). The SDK has no word for it.
-        Raises ClientError, or AssertionError when there is no such stream within `within` seconds.
-        """
-        if self.kind == "telephone":
-            raise ClientStateError(f"{self.name}: a telephone hears the mixed audio and sees nothing")
-        subscribing, person = self._require(self._subscribing), participant_id_of(participant)
-        place = person, key
-        if place not in self._roster.streams:
-            await self.wait_for(
-                StreamPublished, {"participant_id": person, "key": key}, timeout=within, after=self.mark
-            )
-        if place not in self._roster.streams:
-            raise ClientStateError(f"{person}/{key} was unpublished again")
-        found = await subscribing.subscribe(
-            self._roster.streams[place], audio=audio, video=video, decode=decode, substream=substream
-        )
-        self._emit(SubscriptionStarted(person, key))
-        return found
-
-    async def update_subscription(
-        self,
-        participant: RoomSession | str,
-        key: str = "self",
-        *,
-        audio: bool | None = None,
-        video: bool | None = None,
-        substream: int | None = None,
-    ) -> None:
-        """What is relayed from now on, and the best layer of it; None leaves it. Raises ClientError."""
-        subscribing = self._require(self._subscribing)
-        await subscribing.update(
-            subscribing.subscription(participant_id_of(participant), key), audio=audio, video=video, substream=substream
-        )
-
-    async def unsubscribe(self, participant: RoomSession | str, key: str = "self") -> None:
-        """As `removeSubscription`. Raises ClientError."""
-        subscribing = self._require(self._subscribing)
-        await subscribing.unsubscribe(subscribing.subscription(participant_id_of(participant), key))
-
-    @property
-    def subscriptions(self) -> dict[tuple[str, str], Subscription]:
-        return dict(self._subscribing.subscriptions) if self._subscribing is not None else {}
 
     # -- guards ---------------------------------------------------------------------------------------------------
 
