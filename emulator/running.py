@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from emulator.clock import RealClock, TravellingClock, monotonic
+from emulator.clock import RealClock, monotonic
 from emulator.config import DEFAULT_KEY, Config, ConfigError
 from emulator.scenario.errors import ScenarioError
 from emulator.server import Emulator, StartError
+from emulator.travelling_clock import TravellingClock
 
 if TYPE_CHECKING:
     from emulator.scenario.junit import Ran

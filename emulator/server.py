@@ -46,7 +46,7 @@ from emulator.api.http_log import HttpLog
 from emulator.api.rate_limit import RateLimit
 from emulator.api.recorder import Recorder
 from emulator.api.routes import RestApi
-from emulator.clock import RealClock, TravellingClock
+from emulator.clock import RealClock
 from emulator.conference.conferences import Conferences
 from emulator.config import DEFAULT_KEY, Config, ConfigError
 from emulator.events import StoreError
@@ -65,6 +65,7 @@ from emulator.signaling.gateway import Gateway
 from emulator.signaling.hub import CLOSE_SESSION_TERMINATED
 from emulator.signaling.lobby import Lobby
 from emulator.store.budget import MEGABYTE
+from emulator.travelling_clock import TravellingClock
 from emulator.webhooks.faults import WEBHOOKS
 from emulator.webhooks.service import Webhooks
 from emulator.webhooks.settings import WebhookSettings

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator import clock as clock_module
-from emulator.clock import ClockError, RealClock, Timer, TravellingClock
+from emulator.clock import ClockError, RealClock, Timer
+from emulator.travelling_clock import TravellingClock
 
 START = datetime(2026, 9, 17, 20, 0, 0, 123456, tzinfo=UTC)
 

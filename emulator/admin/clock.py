@@ -14,8 +14,9 @@ from emulator.admin.bodies import closed_schema, known_only
 from emulator.admin.operation import Operation, Schema, data_schema, json_answer, object_schema
 from emulator.api.errors import ApiError, BadBody
 from emulator.api.validation import Body, read_body
-from emulator.clock import Clock, ClockError, TravellingClock, iso_microseconds
+from emulator.clock import Clock, ClockError, iso_microseconds
 from emulator.rooms.account import Account
+from emulator.travelling_clock import TravellingClock
 from emulator.wire import rest
 
 MAX_ADVANCE = timedelta(days=3653)

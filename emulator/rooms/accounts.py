@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from emulator.clock import Clock, RealClock, TravellingClock
+from emulator.clock import Clock, RealClock
 from emulator.events import StoreError
 from emulator.rooms.account import Account
 from emulator.rooms.archive import Archive, Archives
+from emulator.travelling_clock import TravellingClock
 
 log = logging.getLogger("emulator.rooms")
 

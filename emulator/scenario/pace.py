@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Protocol
 
-from emulator.clock import TravellingClock
+from emulator.travelling_clock import TravellingClock
 
 
 class Pace(Protocol):

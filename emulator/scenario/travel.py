@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from emulator.clock import TravellingClock, loop_at_rest
 from emulator.events import EventLog
 from emulator.scenario.expectations.hears import Hears, HearsNot
 from emulator.scenario.expectations.reads import ReadsNot
@@ -28,6 +27,7 @@ from emulator.scenario.schema import Every, Scenario
 from emulator.scenario.steps.freeze import Freeze, Thaw
 from emulator.scenario.steps.replace import Replace
 from emulator.signaling.lobby import Lobby
+from emulator.travelling_clock import TravellingClock, loop_at_rest
 
 START = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 """When each run begins, so that logs can be compared."""

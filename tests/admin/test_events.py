@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 
 from emulator.admin.event_stream import CutOff, EventStream
-from emulator.clock import TravellingClock
 from emulator.config import Config
 from emulator.events import EventLog
 from emulator.rooms.happenings import RoomDeleted
 from emulator.server import Emulator
+from emulator.travelling_clock import TravellingClock
 from tests.admin.caller import KEY, Caller, Reply
 
 PATIENCE_SECS = 20

@@ -18,11 +18,11 @@ from yarl import URL
 
 from emulator.api import RestApi
 from emulator.api.downloads import Downloads, FindFile, no_files
-from emulator.clock import TravellingClock
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.participant import Participant
 from emulator.rooms.tokens import TokenMint
+from emulator.travelling_clock import TravellingClock
 
 KEY = "KEY_of_the_tests"
 OTHER_KEY = "KEY_of_somebody_else"

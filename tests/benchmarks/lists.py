@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from emulator.clock import TravellingClock
 from emulator.rooms import queries as q
 from emulator.rooms.account import Account
 from emulator.rooms.records import Records
 from emulator.rooms.room import RoomSettings
+from emulator.travelling_clock import TravellingClock
 
 SMALL, TIMES = 500, 10
 SESSIONS_PER_ROOM, PEOPLE_PER_SESSION = 2, 2

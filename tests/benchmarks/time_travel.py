@@ -29,12 +29,12 @@ from aiohttp import web
 from emulator.clients import RoomClient
 from emulator.clients.memory_transport import memory_opener
 from emulator.clients.websocket import Closed, Garbage, Text, Transport
-from emulator.clock import TravellingClock
 from emulator.config import Config
 from emulator.events import Record
 from emulator.rooms.account import Account
 from emulator.rooms.room import RoomSettings
 from emulator.server import Emulator
+from emulator.travelling_clock import TravellingClock
 
 START = datetime(2026, 9, 17, 20, 0, tzinfo=UTC)
 HOUR = 3600.0

@@ -6,11 +6,11 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from emulator.clock import TravellingClock
 from emulator.events import Event
 from emulator.rooms.account import Account
 from emulator.rooms.participant import Participant
 from emulator.rooms.room import Room, RoomSettings
+from emulator.travelling_clock import TravellingClock
 
 ACCOUNT_ID = "a0000000-0000-4000-8000-00000000000a"
 START = datetime(2026, 9, 17, 20, 0, 0, 123456, tzinfo=UTC)

@@ -21,7 +21,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from emulator.clock import TravellingClock
 from emulator.events import Event, Record
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
@@ -30,6 +29,7 @@ from emulator.rooms.errors import BadDocument, DomainError
 from emulator.rooms.happenings import EVENT_TYPES
 from emulator.rooms.records import Records
 from emulator.rooms.room import RoomSettings
+from emulator.travelling_clock import TravellingClock
 from tests.rooms.account_model import AccountModel, Refusal
 from tests.rooms.kit import ACCOUNT_ID, START
 from tests.rooms.naive import assert_indexed

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from emulator.clock import TravellingClock
 from emulator.scenario.errors import ScenarioInvalid
 from emulator.scenario.loader import loads
 from emulator.scenario.report import Report
 from emulator.scenario.runner import run_scenario_on
 from emulator.scenario.travel import START, Travel
 from emulator.server import Emulator
+from emulator.travelling_clock import TravellingClock
 
 HOUR = """\
 version: 1

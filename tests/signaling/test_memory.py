@@ -29,7 +29,6 @@ from emulator.clients.events import (
     TrackUncensored,
 )
 from emulator.clients.memory_transport import memory_opener
-from emulator.clock import TravellingClock
 from emulator.conference.conferences import Conferences
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.room import RoomSettings
@@ -38,6 +37,7 @@ from emulator.signaling import session as signaling_session
 from emulator.signaling.lobby import Lobby
 from emulator.signaling.memory import MemoryConnection
 from emulator.signaling.surroundings import Close
+from emulator.travelling_clock import TravellingClock
 from tests.scenario.virtual_time import run_virtually
 from tests.signaling.raw_client import display, stream_display
 

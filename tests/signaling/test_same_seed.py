@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from emulator.clock import TravellingClock
 from emulator.config import Config
 from emulator.server import Emulator
+from emulator.travelling_clock import TravellingClock
 from tests.signaling.raw_client import RawClient, RestRoom
 
 START = datetime(2026, 9, 17, 20, 0, tzinfo=UTC)

@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from emulator.clock import TravellingClock
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.happenings import EVENT_TYPES
 from emulator.store.directory import DataDir
 from emulator.store.log import Store
+from emulator.travelling_clock import TravellingClock
 from tests.rooms.kit import START
 
 KEY = "KEY_kept"

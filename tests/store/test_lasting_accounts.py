@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from emulator.clock import TravellingClock
 from emulator.events import Record, StoreError
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.errors import Duplicate
+from emulator.travelling_clock import TravellingClock
 from tests.rooms.kit import START, events, join, make_room
 from tests.store.kit import KEY, Keeping
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator.clock import TravellingClock
+from emulator.travelling_clock import TravellingClock
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import START, World
 

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from emulator.clock import TravellingClock
 from emulator.rooms import happenings as h
+from emulator.travelling_clock import TravellingClock
 from emulator.webhooks.account_webhooks import StillPending
 from emulator.webhooks.delivery_log import UnknownDelivery
 from emulator.webhooks.poster import MAX_ANSWER_BYTES, Outcome, Poster

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
 
-from emulator.clock import TravellingClock
 from emulator.faults import BadFault, Catalogue
+from emulator.travelling_clock import TravellingClock
 from emulator.webhooks.faults import WEBHOOKS
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from emulator.clock import TravellingClock
 from emulator.rooms import happenings as h
+from emulator.travelling_clock import TravellingClock
 from emulator.webhooks.envelope import EVENT_TYPES
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.world import World, tell

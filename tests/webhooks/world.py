@@ -10,12 +10,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from emulator.clock import Clock, TravellingClock
+from emulator.clock import Clock
 from emulator.events import Event
 from emulator.faults import Catalogue, FaultBook
 from emulator.rooms.account import Account
 from emulator.rooms.participant import Participant
 from emulator.rooms.room import Room, RoomSettings
+from emulator.travelling_clock import TravellingClock
 from emulator.webhooks.account_webhooks import AccountWebhooks
 from emulator.webhooks.delivery import Delivery
 from emulator.webhooks.faults import WEBHOOKS
