@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator import clock as clock_module
+from emulator import travelling_clock as clock_module
 from emulator.clock import ClockError, RealClock, Timer
 from emulator.travelling_clock import TravellingClock
 
