@@ -33,6 +33,7 @@ def running(account: Account) -> Iterator[None]:
 
 def current() -> Account:
     """Raises NoAccount."""
+    __tracebackhide__ = True
     if not _running:
         raise NoAccount
     return _running[-1]

@@ -3,7 +3,8 @@
 RoomsEmulatorError
 ├── CallTimeout       a call took longer than it may; says where the emulator's thread stood
 ├── ServerStopped     the emulator is not running (any more)
-└── RequestRefused    a REST request was answered with an error
+├── RequestRefused    a REST request was answered with an error
+└── WrongArgument     a call was given what it does not take; a TypeError and a ValueError, too
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ class CallTimeout(RoomsEmulatorError, TimeoutError):
 
 class ServerStopped(RoomsEmulatorError):
     """The emulator's thread does not run, so nothing can be asked of it."""
+
+
+class WrongArgument(RoomsEmulatorError, TypeError, ValueError):
+    """The text says what was expected and what came."""
 
 
 class RequestRefused(RoomsEmulatorError):

@@ -52,6 +52,7 @@ class _Expectation:
     """`rooms`: the account whose participants are meant; None: that of the running test."""
 
     def __init__(self, locator: Any, place: str, rooms: Account | None) -> None:
+        __tracebackhide__ = True
         self._locator = locator
         self._place = place
         self._rooms = current() if rooms is None else rooms
@@ -147,6 +148,7 @@ def expect_tile(locator: Any, *, rooms: Account | None = None) -> TileExpectatio
 
     Raises TypeError for what is no locator of Playwright's, NoAccount outside of a test with an account.
     """
+    __tracebackhide__ = True
     kind = TileExpectation if _is_blocking(locator, "Locator") else AsyncTileExpectation
     return kind(locator, _place_of(locator), rooms)
 
@@ -162,6 +164,7 @@ def expect_audio(page: Any, *, rooms: Account | None = None) -> AudioExpectation
 
     Raises TypeError for what is neither, NoAccount outside of a test with an account.
     """
+    __tracebackhide__ = True
     kind = AudioExpectation if _is_blocking(page, "Page", "Locator") else AsyncAudioExpectation
     whole = type(page).__name__ == "Page"
     return kind(page.locator(":root") if whole else page, "the page" if whole else _place_of(page), rooms)
@@ -169,6 +172,7 @@ def expect_audio(page: Any, *, rooms: Account | None = None) -> AudioExpectation
 
 def _is_blocking(thing: Any, *kinds: str) -> bool:
     """Whether it is of Playwright's blocking interface. Raises TypeError for what is of none."""
+    __tracebackhide__ = True
     for base in type(thing).__mro__:
         if base.__name__ in kinds and base.__module__.startswith("playwright."):
             return base.__module__.startswith("playwright.sync_api")
@@ -182,6 +186,17 @@ def _place_of(locator: Any) -> str:
 
 
 # -- going through a plan ----------------------------------------------------------------------------------------------
+
+
+def _next(plan: Plan, said: Any) -> Question | None:
+    """None when it is through. What it raises is about the page or the arguments, of which its frames say nothing."""
+    __tracebackhide__ = True
+    try:
+        return plan.send(said)
+    except StopIteration:
+        return None
+    except (AssertionError, TypeError, ValueError) as error:
+        raise error.with_traceback(None)  # noqa: B904 - it is the same error
 
 
 def _run(expectation: _Expectation, plan: Plan) -> None:
@@ -208,11 +223,8 @@ def _run(expectation: _Expectation, plan: Plan) -> None:
             return _interrupted(error, question)
 
     said = None
-    try:
-        while True:
-            said = answer(plan.send(said))
-    except StopIteration:
-        return
+    while (question := _next(plan, said)) is not None:
+        said = answer(question)
 
 
 async def _run_async(expectation: _Expectation, plan: Plan) -> None:
@@ -239,11 +251,8 @@ async def _run_async(expectation: _Expectation, plan: Plan) -> None:
             return _interrupted(error, question)
 
     said = None
-    try:
-        while True:
-            said = await answer(plan.send(said))
-    except StopIteration:
-        return
+    while (question := _next(plan, said)) is not None:
+        said = await answer(question)
 
 
 def _interrupted(error: Exception, look: Look) -> Any:

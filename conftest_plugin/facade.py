@@ -70,6 +70,7 @@ def _prepare(
     kwargs: Mapping[str, Any],
 ) -> tuple[Coroutine[Any, Any, R], float, str]:
     """The work, the patience with it, and its name. Raises TypeError for wrong arguments."""
+    __tracebackhide__ = True
     name = method.__name__
     try:
         bound = signature.bind(facade._core, *args, **kwargs)

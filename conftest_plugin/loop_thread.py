@@ -18,7 +18,6 @@ from emulator.clients.admin_client import AdminError
 START_SECS = 10.0
 STOP_SECS = 10.0
 SHOWN_FRAMES = 6
-_SAYING_ALL = (AssertionError, RoomsEmulatorError, AdminError)
 READ_SECS = 10.0
 """Patience for what only looks something up."""
 
@@ -36,8 +35,8 @@ class _Outcome(Generic[T]):
 class LoopThread:
     """`wait` for tests without a loop, `wait_async` for tests in one; what is raised in the thread is raised there.
 
-    An AssertionError comes back without the thread's frames, since its place is the test's line; so do our own errors,
-    whose text says all. The others keep them.
+    An AssertionError comes back without the thread's frames, since its place is the test's line; so do errors whose
+    text says all (`says_all`). The others keep them.
     """
 
     def __init__(self, name: str) -> None:
@@ -130,7 +129,7 @@ class LoopThread:
         if error is None:
             return outcome.result  # type: ignore[return-value]  # without an error there is a result
         try:
-            raise error.with_traceback(None) if isinstance(error, _SAYING_ALL) else error
+            raise error.with_traceback(None) if says_all(error) else error
         finally:
             del error, outcome, future  # else the traceback, this frame and the error would hold each other
 
@@ -159,6 +158,14 @@ class LoopThread:
         self._enough = asyncio.Event()
         ready.set_result(None)
         await self._enough.wait()
+
+
+def says_all(error: BaseException) -> bool:
+    """Whether it is about what the test asked for, in words: where in our code it was raised adds nothing."""
+    from emulator.clients.errors import ClientError  # few tests get this far: the start need not load them
+    from emulator.scenario.errors import ScenarioError
+
+    return isinstance(error, AssertionError | RoomsEmulatorError | AdminError | ClientError | ScenarioError)
 
 
 def _end_unbegun(work: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from conftest_plugin.errors import RoomsEmulatorError
 from conftest_plugin.hosts import AccountSettings
 
 FROZEN = "frozen"
 
 
-class MarkerError(Exception):
+class MarkerError(RoomsEmulatorError):
     """The marker of a test says something it cannot; the text names it."""
 
 

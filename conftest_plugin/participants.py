@@ -94,14 +94,17 @@ class Presence:
 
         Raises ClientStateError when there is none.
         """
+        __tracebackhide__ = True
         return self._thread.read(lambda: self._client.subscription(_client_of(participant), key))
 
     def frames(self, participant: Presence | str, key: str = "self") -> tuple[DecodedFrame, ...]:
         """The last decoded pictures of a subscription, oldest first; 8 at most. Raises ClientStateError."""
+        __tracebackhide__ = True
         return self._thread.read(lambda: self._client.frames(_client_of(participant), key))
 
     def statistics(self, participant: Presence | str, key: str = "self") -> ReceptionStatistics:
         """Raises ClientStateError."""
+        __tracebackhide__ = True
         return self._thread.read(lambda: self._client.statistics(_client_of(participant), key))
 
     def audio(self, seconds: float = 1.0) -> NDArray[np.float32]:
@@ -134,6 +137,7 @@ class _Call(Generic[P, R]):
         self, presence: Presence, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Coroutine[Any, Any, R], float, str]:
         """The work, the patience with it in seconds, and its name. Raises TypeError for wrong arguments."""
+        __tracebackhide__ = True
         try:
             bound = self._signature.bind(
                 presence._client, *map(_client_of, args), **{name: _client_of(value) for name, value in kwargs.items()}

@@ -165,6 +165,7 @@ class Scenarios(Facade[Theatre]):
     @property
     def stage(self) -> Stage:
         """The scenario of the marker, or the one that was started last. Raises LookupError when there is none."""
+        __tracebackhide__ = True
         return Stage(_latest(self._core), self._thread)
 
     def start(
@@ -179,6 +180,7 @@ class Scenarios(Facade[Theatre]):
 class AsyncScenarios(Facade[Theatre]):
     @property
     def stage(self) -> AsyncStage:
+        __tracebackhide__ = True
         return AsyncStage(_latest(self._core), self._thread)
 
     async def start(
@@ -192,6 +194,7 @@ class AsyncScenarios(Facade[Theatre]):
 
 
 def _latest(theatre: Theatre) -> Performance:
+    __tracebackhide__ = True
     if not theatre.performances:
         raise LookupError("no scenario is on stage: start one, or name one in the marker rooms(scenario=...)")
     return theatre.performances[-1]

@@ -126,13 +126,17 @@ def rooms_emulator_server(request: pytest.FixtureRequest) -> Iterator[RoomsServe
 @pytest.fixture
 def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.FixtureRequest) -> Iterator[Tenant]:
     from conftest_plugin.current import running
-    from conftest_plugin.marker import Wishes
+    from conftest_plugin.marker import MarkerError, Wishes
     from conftest_plugin.rooms_emulator import RoomsEmulator
     from conftest_plugin.watch import Watch
 
     marks = list(request.node.iter_markers(MARK))
-    wishes = Wishes.of(reversed(marks), seed=options.whole(options.SEED, request.config))
-    tenant = rooms_emulator_server.open_account(wishes.settings)
+    try:
+        wishes = Wishes.of(reversed(marks), seed=options.whole(options.SEED, request.config))
+        settings = wishes.settings
+    except MarkerError as error:
+        pytest.fail(str(error), pytrace=False)  # the marker is the test's; our frames are not
+    tenant = rooms_emulator_server.open_account(settings)
     watch = Watch(rooms_emulator_server, tenant, wishes.problems or options.problems(request.config))
     request.node.stash[_WATCH] = watch
     tenant.captures = options.artifacts(request.config) != "off"
@@ -154,6 +158,7 @@ def _rooms_theatre(
 ) -> Iterator[Theatre]:
     from conftest_plugin.marker import Wishes
     from conftest_plugin.performance import Scenarios, Theatre
+    from emulator.scenario.errors import ScenarioError
 
     theatre = Theatre(_rooms_emulator_tenant)
     request.node.stash[_STAGES] = Scenarios(theatre, rooms_emulator_server.thread)
@@ -161,7 +166,11 @@ def _rooms_theatre(
     wait = rooms_emulator_server.thread.wait
     try:
         if wishes.scenario is not None:
-            wait(theatre.start(wishes.scenario, wishes.inputs), patience=30.0, what="starting the marker's scenario")
+            starting = theatre.start(wishes.scenario, wishes.inputs)
+            try:
+                wait(starting, patience=30.0, what="starting the marker's scenario")
+            except ScenarioError as error:
+                pytest.fail(f"pytest.mark.rooms(scenario=...): {error}", pytrace=False)
         yield theatre
     finally:
         if theatre.performances:

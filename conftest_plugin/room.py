@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from conftest_plugin.errors import WrongArgument
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -34,8 +36,9 @@ AnyRoom = HasId | str
 
 
 def room_id_of(room: AnyRoom) -> str:
-    """Raises TypeError for what names no room."""
+    """Raises WrongArgument for what names no room."""
+    __tracebackhide__ = True
     found = room if isinstance(room, str) else getattr(room, "id", None)
     if not isinstance(found, str) or not found:
-        raise TypeError(f"expected a room or its id, got {room!r:.100}")
+        raise WrongArgument(f"expected a room or its id, got {room!r:.100}")
     return found

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from conftest_plugin.errors import WrongArgument
 from emulator.scenario import loader, runner
+from emulator.scenario.errors import ScenarioError
 from emulator.scenario.report import Report
 from emulator.scenario.schema import Scenario
 from emulator.scenario.shipped import locate
@@ -19,10 +21,19 @@ AnyScenario = Path | str | Mapping[str, Any]
 def read(source: AnyScenario, inputs: Mapping[str, object] = loader.NO_INPUTS) -> Scenario:
     """`inputs`: values for what the scenario declares under `inputs`.
 
-    Raises ScenarioUnreadable, ScenarioInvalid, BadInput, and TypeError for what is none of these forms.
+    Raises ScenarioUnreadable, ScenarioInvalid, BadInput, and WrongArgument for what is none of these forms.
     """
+    __tracebackhide__ = True
+    try:
+        return _read(source, inputs)
+    except ScenarioError as error:
+        raise error.with_traceback(None)  # noqa: B904 - its text names the place in the scenario; ours is of no use
+
+
+def _read(source: AnyScenario, inputs: Mapping[str, object]) -> Scenario:
+    __tracebackhide__ = True
     if not isinstance(inputs, Mapping):
-        raise TypeError(f"inputs: expected a dict of values by name, got {inputs!r:.80}")
+        raise WrongArgument(f"inputs: expected a dict of values by name, got {inputs!r:.80}")
     match source:
         case Path():
             return runner.load(source, inputs=inputs)
@@ -33,9 +44,9 @@ def read(source: AnyScenario, inputs: Mapping[str, object] = loader.NO_INPUTS) -
             try:
                 text = json.dumps(source, ensure_ascii=False, indent=1)
             except (TypeError, ValueError) as error:
-                raise TypeError(f"a scenario as a dict holds what JSON can hold: {error}") from error
+                raise WrongArgument(f"a scenario as a dict holds what JSON can hold: {error}") from error
             return loader.loads(text, name="<dict>", inputs=inputs)
-    raise TypeError(f"expected a scenario as a path, a text or a dict, got {type(source).__name__}")
+    raise WrongArgument(f"expected a scenario as a path, a text or a dict, got {type(source).__name__}")
 
 
 def text_of(source: AnyScenario) -> str:

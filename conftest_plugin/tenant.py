@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import aiohttp
 
-from conftest_plugin.errors import RequestRefused
+from conftest_plugin.errors import RequestRefused, WrongArgument
 from conftest_plugin.hosts import AccountSettings, Host
 from conftest_plugin.people import Person, named
 from conftest_plugin.rest import Rest
@@ -110,14 +110,14 @@ class Tenant:
         audio: AudioSpec = "tone",
         **options: Any,
     ) -> RoomClient:
-        """A joined client; `options` go to `RoomClient`. Raises RequestRefused, ClientError."""
+        """A joined client; `options` go to `RoomClient`. Raises RequestRefused, ClientError, WrongArgument."""
         from conftest_plugin.following import Following
         from emulator.clients.room_client import RoomClient
         from emulator.probes.tones import TONES
         from emulator.scenario import draws
 
         if subscribe not in ("all", None):
-            raise ValueError(f'subscribe: expected "all" or None, got {subscribe!r:.60}')
+            raise WrongArgument(f'subscribe: expected "all" or None, got {subscribe!r:.60}')
         streams = _streams(publish, {"video": video, "audio": audio})
         if options.get("token") is None:
             options["token"] = await self._lasting_token(room)
@@ -237,7 +237,7 @@ class Tenant:
 
 
 def _streams(publish: Publish, sources: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """By key; `sources` are those of a stream that is only named. Raises TypeError."""
+    """By key; `sources` are those of a stream that is only named. Raises WrongArgument."""
     match publish:
         case None:
             return {}
@@ -248,9 +248,9 @@ def _streams(publish: Publish, sources: Mapping[str, Any]) -> Mapping[str, Mappi
         case Mapping() if all(isinstance(key, str) for key in publish):
             for key, given in publish.items():
                 if not (isinstance(given, Mapping) and set(given) <= {"video", "audio"}):
-                    raise TypeError(f"publish: {key}: expected a dict with video and audio, got {given!r:.80}")
+                    raise WrongArgument(f"publish: {key}: expected a dict with video and audio, got {given!r:.80}")
             return publish
-    raise TypeError(
+    raise WrongArgument(
         f'publish: expected a stream key, True, or sources by key such as {{"self": {{"video": "test_card"}}}}, '
         f"got {publish!r:.80}"
     )

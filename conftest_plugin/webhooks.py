@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import fnmatch
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from conftest_plugin.errors import WrongArgument
 from conftest_plugin.facade import Facade, awaitable, blocking
 from emulator.clients.admin_client import AdminClient, Webhook, WebhookDelivery
+from emulator.webhooks.envelope import EVENT_TYPES
 
+COMMON = "video.room."
 SHOWN = 12
 """How many of those that came a failed wait lists."""
 
@@ -28,19 +32,23 @@ class WebhookInbox:
         self.url = admin.sink_url(self.name)
 
     async def received(self, event_type: str | None = None) -> list[Webhook]:
-        """What has come, oldest first; the last 200."""
+        """What has come, oldest first; the last 200. `event_type` as for `wait_for`. Raises WrongArgument."""
+        if event_type is not None:
+            _check(event_type)
         found = await self._admin.received(self.name)
-        return [webhook for webhook in found if event_type in (None, webhook.event_type)]
+        return [webhook for webhook in found if event_type is None or _is_of(event_type, webhook.event_type)]
 
     async def wait_for(
         self, event_type: str, where: Where = None, *, timeout: float = 10.0, after: int = 0, signed: bool = True
     ) -> Webhook:
-        """The first such webhook, past ones included. Raises AssertionError that lists what came instead.
+        """The first such webhook, past ones included. Raises AssertionError that lists what came instead, and at once
+        WrongArgument for a type of which none will ever come.
 
         `event_type` in full, or its end: `participant.joined`. `after`: only those with a higher `number`. A webhook
         whose signature the official verifiers refuse fails the wait, unless `signed` is False.
         """
         __tracebackhide__ = True
+        _check(event_type)
         loop = asyncio.get_running_loop()
         began, seen = loop.time(), after
         came: list[Webhook] = []
@@ -49,7 +57,7 @@ class WebhookInbox:
             for webhook in await self._admin.received(self.name, after=seen, wait=max(0.0, left)):
                 seen = webhook.number
                 came.append(webhook)
-                if _is_of(event_type, webhook) and _fits(webhook, where):
+                if _is_of(event_type, webhook.event_type) and _fits(webhook, where):
                     if signed and webhook.problem is not None:
                         raise AssertionError(f"{webhook.event_type} came with a bad signature: {webhook.problem}")
                     return webhook
@@ -89,8 +97,19 @@ class AsyncWebhooks(_Addressed):
     deliveries = awaitable(WebhookInbox.deliveries)
 
 
-def _is_of(event_type: str, webhook: Webhook) -> bool:
-    return webhook.event_type == event_type or webhook.event_type.endswith(f".{event_type}")
+def _is_of(event_type: str, came: str) -> bool:
+    return came == event_type or came.endswith(f".{event_type}")
+
+
+def _check(event_type: str) -> None:
+    """Raises WrongArgument for what is no type of event, nor the end of one."""
+    if isinstance(event_type, str) and any(_is_of(event_type, known) for known in EVENT_TYPES):
+        return
+    short = [known.removeprefix(COMMON) for known in EVENT_TYPES]
+    asked = event_type.removeprefix(COMMON) if isinstance(event_type, str) else ""
+    near = difflib.get_close_matches(asked, short, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else "."
+    raise WrongArgument(f"no webhook is a {event_type!r:.80}{meant} There are {', '.join(short)}, all {COMMON}...")
 
 
 def _fits(webhook: Webhook, where: Where) -> bool:

@@ -23,6 +23,10 @@ from emulator.contract.run import Finding, Verdict, new_run, run_checks
 from emulator.server import Emulator, StartError
 
 
+class NoWireLog(Exception):
+    """What answers is no emulator, or lets nobody read."""
+
+
 def list_checks() -> int:
     """A line for each check, with its rules, its basis and what it says."""
     for check in CHECKS.values():
@@ -66,7 +70,7 @@ def _written(found: Report, cassette: Path | None, report: Path | None) -> bool:
         if report is not None:
             report.write_text(found.text(), encoding="utf-8")
     except OSError as error:
-        print(f"rooms-emulator: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        _refuse(error, "write")
         return False
     return True
 
@@ -80,9 +84,8 @@ def compare(old: Path, new: Path) -> int:
     """Exit code 0 when two cassettes say the same, 1 when not, 2 when one can not be read."""
     try:
         found = drift(Cassette.read(old), Cassette.read(new))
-    except (OSError, CassetteError, UnicodeDecodeError) as error:
-        print(f"rooms-emulator: {error}", file=sys.stderr)
-        return 2
+    except (OSError, CassetteError) as error:
+        return _refuse(error, "read")
     for each in found:
         print(f"{each.check}\n{each.diff}\n")
     print(f"{len(found)} checks differ" if found else "no difference")
@@ -99,15 +102,20 @@ async def record(url: str, api_key: str, path: Path, *, consumer: str) -> int:
             while more:
                 query = {"since": since, "limit": 5000}
                 async with http.get(f"{_root(url)}/_emulator/wire", params=query) as answer:
-                    answer.raise_for_status()
+                    if answer.status != 200:
+                        raise NoWireLog(f"{answer.url.with_query(None)} answered {answer.status}")
                     page = (await answer.json())["data"]
                 entries += page["entries"]
                 since, more = page["next_since"], page["more"]
-        made = contract_of(entries, consumer=consumer)
-        made.write(path)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        print(f"rooms-emulator: {error}", file=sys.stderr)
+    except (aiohttp.ClientError, NoWireLog, OSError, ValueError, LookupError, TypeError) as error:
+        told = str(error) or type(error).__name__
+        print(f"rooms-emulator: there is no emulator to ask at {url}: {told}", file=sys.stderr)
         return 2
+    made = contract_of(entries, consumer=consumer)
+    try:
+        made.write(path)
+    except OSError as error:
+        return _refuse(error, "write")
     print(f"{path}: {len(made.uses)} operations in {len(made.exchanges)} exchanges, {len(made.webhooks)} webhook types")
     return 0
 
@@ -118,9 +126,8 @@ async def verify(path: Path, base_url: str, api_key: str) -> int:
         return 2
     try:
         agreed = Contract.read(path)
-    except (OSError, ContractError, UnicodeDecodeError) as error:
-        print(f"rooms-emulator: {error}", file=sys.stderr)
-        return 2
+    except (OSError, ContractError) as error:
+        return _refuse(error, "read")
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         Api(base_url, api_key, run=new_run(), http=http) as api,
@@ -172,6 +179,13 @@ def _is_wrong(base_url: str) -> bool:
         print(f"rooms-emulator: {error}", file=sys.stderr)
         return True
     return False
+
+
+def _refuse(error: OSError | ValueError, what: str) -> int:
+    """Tell why a file can not be read or written. The exit code for it."""
+    told = f"cannot {what} {error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    print(f"rooms-emulator: {told}", file=sys.stderr)
+    return 2
 
 
 def _root(url: str) -> str:

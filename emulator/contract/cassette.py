@@ -77,7 +77,10 @@ class Cassette:
     @classmethod
     def read(cls, path: Path) -> Cassette:
         """Raises OSError, CassetteError."""
-        lines = path.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise CassetteError(f"{path}: no cassette, which is text in UTF-8: {error.reason}") from None
         if len(lines) > MAX_LINES:
             raise CassetteError(f"{path}: {len(lines)} lines; a cassette has at most {MAX_LINES}")
         parsed = [_line(path, number, text) for number, text in enumerate(lines, 1)]

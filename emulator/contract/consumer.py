@@ -57,11 +57,15 @@ class Recorded:
     body: Any
     status: int
     answer: Any
+    text: str | None = None
+    """The body as it was sent, when that was no JSON."""
 
     def as_json(self) -> dict[str, Any]:
         told: dict[str, Any] = {"method": self.method, "path": self.path, "query": self.query, "status": self.status}
         if self.body is not NOTHING:
             told["body"] = self.body
+        if self.text is not None:
+            told["body_text"] = self.text
         if self.answer is not NOTHING:
             told["answer"] = self.answer
         return told
@@ -99,6 +103,8 @@ class Contract:
             raise ContractError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{path}: no consumer contract, which is text in UTF-8: {error.reason}") from None
         except (ValueError, RecursionError) as error:
             raise ContractError(f"{path}: no JSON: {error}") from None
         if not isinstance(raw, dict) or raw.get("consumer_contract") != VERSION:
@@ -120,6 +126,7 @@ class Contract:
                         each.get("body", NOTHING),
                         int(each["status"]),
                         each.get("answer", NOTHING),
+                        None if each.get("body_text") is None else str(each["body_text"]),
                     )
                     for each in raw["exchanges"]
                 ],
@@ -167,7 +174,10 @@ def _note_call(contract: Contract, entry: Mapping[str, Any], document: Document,
     if (gives or kind not in kept) and len(contract.exchanges) < MAX_EXCHANGES:
         kept.add(kind)
         path = entry["path"].removeprefix("/v2")
-        contract.exchanges.append(Recorded(entry["method"], path, entry["query"], body, entry["status"], answer))
+        text = entry["request"] if body is NOTHING and entry["request"] else None
+        if text is not None and entry.get("sizes", {}).get("request", 0) > len(text.encode()):
+            return  # cut when it was noted: it was JSON, perhaps, and can not be said again
+        contract.exchanges.append(Recorded(entry["method"], path, entry["query"], body, entry["status"], answer, text))
 
 
 def _json(text: str) -> Any:
@@ -254,7 +264,8 @@ class Replay:
         key = "given" if operation is None or operation.secured else None
         if exchange.status == 401:
             key = None
-        answer = await self._api.call(exchange.method, path, body, query=query, key=key)
+        raw = None if exchange.text is None else exchange.text.encode()
+        answer = await self._api.call(exchange.method, path, body, query=query, key=key, raw=raw)
         if exchange.method == "POST" and operation is not None and operation.id == "CreateRoom":
             self._api.keep(answer)
         self._learn(exchange.answer, answer.body)

@@ -56,6 +56,25 @@ async def test_what_is_no_base_url_is_said_at_once() -> None:
         assert "is no base URL; expected http://... or https://..." in err
 
 
+async def test_files_that_cannot_be_read_or_written_are_named(emulator: Emulator, tmp_path: Path) -> None:
+    binary, missing = tmp_path / "binary", tmp_path / "missing"
+    binary.write_bytes(b"\x7fELF\xff\xfe")
+    told = f"rooms-emulator: cannot read {missing}: No such file or directory\n"
+    assert await _command("contract", "diff", missing, binary) == (2, "", told)
+    code, _, err = await _command("contract", "diff", binary, missing)
+    assert (code, err) == (2, f"rooms-emulator: {binary}: no cassette, which is text in UTF-8: invalid start byte\n")
+    for file, said in ((missing, told), (binary, f"rooms-emulator: {binary}: no consumer contract, which is text")):
+        code, _, err = await _command("contract", "verify", file, "--base-url", emulator.rest_url)
+        assert code == 2
+        assert err.startswith(said)
+    code, _, err = await _command("contract", "record", missing / "file", "--url", emulator.rest_url)
+    assert (code, err) == (2, f"rooms-emulator: cannot write {missing / 'file'}: No such file or directory\n")
+    code, _, err = await _command("contract", "record", missing, "--url", "http://127.0.0.1:9")
+    assert code == 2
+    assert err.startswith("rooms-emulator: there is no emulator to ask at http://127.0.0.1:9: ")
+    assert not missing.exists()
+
+
 async def test_proxy_runs_until_it_is_told_to_stop(emulator: Emulator) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "emulator", "proxy", "--upstream", emulator.rest_url, "--port", "0",

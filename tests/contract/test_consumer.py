@@ -119,6 +119,20 @@ async def test_an_id_that_no_answer_gave_is_not_reachable(emulator: Emulator) ->
     assert [(each.verdict, each.operation) for each in verified] == [(Verdict.NOT_REACHABLE, "ViewRoomSession")]
 
 
+async def test_a_body_that_is_no_json_is_replayed_as_it_was(emulator: Emulator, tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for body in ("{broken", None):
+            async with http.post(f"{emulator.rest_url}/rooms", data=body) as answer:
+                assert answer.status == (400 if body else 422)
+    path = tmp_path / "contract.json"
+    assert await record(emulator.rest_url, KEY, path, consumer="app") == 0
+    contract = Contract.read(path)
+    assert [(each.text, each.status) for each in contract.exchanges] == [("{broken", 400), (None, 422)]
+    verified = await _replayed(contract, emulator.rest_url)
+    assert [str(each) for each in verified if each.verdict is not Verdict.HOLDS] == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("{", "no JSON"), ("[]", "a consumer contract has"), ('{"consumer_contract": 1}', "not a whole contract")],

@@ -15,7 +15,7 @@ import telnyx
 from aiohttp import web
 
 from conftest_plugin.clock import AsyncClock, Clock
-from conftest_plugin.errors import RequestRefused
+from conftest_plugin.errors import RequestRefused, WrongArgument
 from conftest_plugin.faults import AsyncFaults, Faults
 from conftest_plugin.participants import AsyncParticipant, Participant
 from conftest_plugin.room import Room
@@ -78,7 +78,8 @@ def test_webhook_of_a_participant_is_waited_for(rooms_webhooks: Webhooks, rooms_
     left = rooms_webhooks.wait_for("video.room.participant.left", lambda webhook: "left_reason" in webhook.payload)
     assert left.payload["participant_id"] == alice.participant_id
     assert left.number > joined.number
-    assert joined in rooms_webhooks.received("video.room.participant.joined")
+    assert rooms_webhooks.received("video.room.participant.joined") == [joined]
+    assert rooms_webhooks.received("participant.joined") == [joined]
     assert [delivery.state for delivery in rooms_webhooks.deliveries()][:2] == ["delivered", "delivered"]
 
 
@@ -97,6 +98,16 @@ def test_missing_webhook_is_told_with_what_came(rooms_webhooks: Webhooks, rooms_
     rooms_webhooks.wait_for("participant.joined")
     with pytest.raises(AssertionError, match=r"(?s)session_id is 'none' within 0\.1 s; what came:.*session\.started"):
         rooms_webhooks.wait_for("participant.joined", {"participant_id": alice, "session_id": "none"}, timeout=0.1)
+
+
+def test_webhook_that_cannot_come_is_refused_at_once(rooms_webhooks: Webhooks) -> None:
+    with pytest.raises(WrongArgument, match=r"no webhook is a 'participant.join'; did you mean 'participant.joined'\?"):
+        rooms_webhooks.wait_for("participant.join", timeout=3600)
+    with pytest.raises(WrongArgument, match=r"did you mean 'session.ended'\?"):
+        rooms_webhooks.wait_for("video.room.session.end", timeout=3600)
+    with pytest.raises(WrongArgument, match=r"'call.hangup'\. There are session.started, .* all video\.room\.\.\."):
+        rooms_webhooks.received("call.hangup")
+    assert rooms_webhooks.received("participant.joined") == []
 
 
 def test_bad_signature_fails_the_wait(rooms_webhooks: Webhooks, rooms_faults: Faults, rooms_participant: Join) -> None:

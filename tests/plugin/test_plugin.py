@@ -124,14 +124,72 @@ def test_failed_expectation_is_shown_at_the_line_of_the_test(project: pytest.Pyt
     result.stdout.no_fnmatch_line("*watching.py*")
 
 
-def test_errors_of_the_emulators_thread_are_shown_with_their_frames(project: pytest.Pytester) -> None:
+WRONG = {
+    "alice.unpublish('nothing')": "ClientStateError: no stream 'nothing' is published",
+    "alice.sees()": "TypeError: sees(): missing a required argument: 'participant'",
+    "alice.frames('x')": "ClientStateError: alice is not subscribed to x/self",
+    "alice.publish('self', video='tset_card')": "SourceError: expected a video source",
+    "rooms_participant('bob', publish=3)": "WrongArgument: publish: expected a stream key",
+    "rooms_participant('bob', room=3)": "WrongArgument: expected a room or its id, got 3",
+    "rooms_emulator.create_room(max_participants=1)": "RequestRefused: POST /rooms: 422",
+    "rooms_emulator.scenario('nothing')": "ScenarioUnreadable: nothing: no such file",
+    "rooms_emulator.scenario({'version': 1})": "ScenarioInvalid: <dict>:1:1: ",
+    "rooms_scenario.start('nothing')": "ScenarioUnreadable: nothing: no such file",
+    "rooms_scenario.stage": "LookupError: no scenario is on stage",
+    "rooms_webhooks.wait_for('joind')": "WrongArgument: no webhook is a 'joind'",
+    "rooms_webhooks.wait_for()": "TypeError: wait_for(): missing",
+    "rooms_clock.advance(-1)": "AdminRefused: POST *: 422 advance_secs",
+    "expect_tile(3)": "TypeError: expected a Playwright Locator, got 3",
+}
+"""What somebody does, and what the failure says."""
+
+
+def test_what_somebody_does_wrong_is_shown_at_their_line_and_nowhere_else(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        "from conftest_plugin.expect import expect_tile\n"
+        + "".join(
+            f"def test_{number}(rooms_emulator, rooms_participant, rooms_scenario, rooms_webhooks, rooms_clock):\n"
+            f"    alice = rooms_participant('alice')\n    {call}\n"
+            for number, call in enumerate(WRONG)
+        )
+    )
+    result = project.runpytest_inprocess("--color=no")
+    result.assert_outcomes(failed=len(WRONG))
+    result.stdout.fnmatch_lines([line for call, said in WRONG.items() for line in (f">*{call}", f"E*{said}*")])
+    for place in ("*conftest_plugin/*.py:*", "*emulator/*.py:*"):
+        result.stdout.no_fnmatch_line(place)
+
+
+def test_what_a_marker_asks_for_wrongly_is_told_without_frames(project: pytest.Pytester) -> None:
     project.makepyfile("""
-        def test_it(rooms_emulator):
-            rooms_emulator.participant(rooms_emulator.create_room(), "alice").unpublish("nothing")
+        import pytest
+
+        @pytest.mark.rooms(tiem="frozen")
+        def test_misspelt(rooms_emulator): pass
+
+        @pytest.mark.rooms(scenario="nothing")
+        def test_missing(): pass
+    """)
+    result = project.runpytest_inprocess("--color=no")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines([
+        "pytest.mark.rooms has no 'tiem'; it takes *",
+        "pytest.mark.rooms(scenario=...): nothing: no such file, *",
+    ])  # fmt: skip
+    result.stdout.no_fnmatch_line("*conftest_plugin/*.py:*")
+
+
+def test_errors_of_our_own_making_are_shown_with_their_frames(project: pytest.Pytester) -> None:
+    project.makepyfile("""
+        async def fail():
+            raise RuntimeError("the door is locked")
+
+        def test_it(rooms_emulator_server):
+            rooms_emulator_server.thread.wait(fail(), patience=10, what="opening the door")
     """)
     result = project.runpytest_inprocess()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*room_session.py:*", "E*ClientStateError: no stream 'nothing' is published*"])
+    result.stdout.fnmatch_lines(["*async def fail():", "E*RuntimeError: the door is locked"])
     result.stdout.no_fnmatch_line("*loop_thread.py*")
 
 
