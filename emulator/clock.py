@@ -211,7 +211,8 @@ class RealClock(WakingClock):
 @lru_cache(maxsize=16_384)
 def iso_microseconds(at: datetime) -> str:
     """`2021-04-16T09:46:20.954863Z`: resource times (rest-and-webhooks.md, section 1; R-5)."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def iso_seconds(epoch_seconds: int) -> str:
@@ -219,6 +220,5 @@ def iso_seconds(epoch_seconds: int) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def monotonic() -> float:
-    """Seconds of the process's monotonic clock; the one place that reads it outside an event loop."""
-    return time.monotonic()
+monotonic = time.monotonic
+"""Seconds of the process's monotonic clock; the one place that reads it outside an event loop."""

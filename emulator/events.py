@@ -96,7 +96,9 @@ class EventLog:
         """Written, and not yet told to everybody."""
         self._depth = 0
         self._dispatching = False
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: list[tuple[Subscriber, tuple[type[Event], ...]]] = []
+        self._hearers: dict[type[Event], tuple[Subscriber, ...]] = {}
+        """Who of them wants events of a type; filled as they come."""
         self._keeper: Keeper | None = None
         self._undo: Callable[[], None] = _nothing_to_undo
         self._ahead: StoreError | None = None
@@ -209,15 +211,22 @@ class EventLog:
         Raises StoreError when its records cannot be written, and before anything has changed when earlier ones still
         wait. A `fact` has happened whether it can be written or not: it raises nothing.
         """
-        if self._depth == 0 and not fact:
-            self.write_pending()
-        self._depth += 1
+        self.begin(fact=fact)
         try:
             yield
         finally:
-            self._depth -= 1
-            if self._depth == 0:
-                self._commit(fact=fact)
+            self.end(fact=fact)
+
+    def begin(self, *, fact: bool = False) -> None:
+        """The opening half of `command`; `end` must follow, whatever happens."""
+        if self._depth == 0 and not fact:
+            self.write_pending()
+        self._depth += 1
+
+    def end(self, *, fact: bool = False) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._commit(fact=fact)
 
     def _dispatch(self) -> None:
         if self._dispatching:  # a subscriber ran a command: the outer loop takes what it appended
@@ -226,7 +235,12 @@ class EventLog:
         try:
             while self._pending:
                 record = self._pending.popleft()
-                for subscriber in tuple(self._subscribers):
+                kind = type(record.event)
+                hearers = self._hearers.get(kind)
+                if hearers is None:
+                    wanting = (who for who, kinds in self._subscribers if not kinds or issubclass(kind, kinds))
+                    hearers = self._hearers[kind] = tuple(wanting)
+                for subscriber in hearers:
                     try:
                         subscriber(record)
                     except Exception:
@@ -235,13 +249,16 @@ class EventLog:
         finally:
             self._dispatching = False
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call `subscriber` for each later record; returns what ends that."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Subscriber, *kinds: type[Event]) -> Callable[[], None]:
+        """Call `subscriber` for each later record, or for those of events of these kinds; returns what ends that."""
+        entry = (subscriber, kinds)
+        self._subscribers.append(entry)
+        self._hearers.clear()
 
         def unsubscribe() -> None:
-            if subscriber in self._subscribers:
-                self._subscribers.remove(subscriber)
+            if entry in self._subscribers:
+                self._subscribers.remove(entry)
+                self._hearers.clear()
 
         return unsubscribe
 

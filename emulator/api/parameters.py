@@ -36,6 +36,10 @@ class Parameters:
         """Brackets may come raw or percent-encoded (R-48): both are decoded here."""
         return cls(dict(request.rel_url.query.items()) if request.rel_url.raw_query_string else _NOTHING)
 
+    def __bool__(self) -> bool:
+        """Whether anything was sent."""
+        return bool(self._values)
+
     def text(self, name: str) -> str | None:
         return self._values.get(name)
 

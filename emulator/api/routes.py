@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -75,7 +75,11 @@ class RestApi:
         self._lenient = lenient
         self._limiter = RateLimiter(rate_limit, monotonic) if rate_limit else None
         self._faults = faults
-        self._edge = Edge(new_request_id or _request_ids(), Recorder(wire, "rest") if wire else None)
+        self._edge = Edge(
+            new_request_id or _request_ids(),
+            Recorder(wire, "rest") if wire else None,
+            rate_limited=rate_limit is not None,
+        )
 
     @property
     def error_middleware(self) -> Middleware:
@@ -131,25 +135,24 @@ class RestApi:
 
         return handle
 
-    async def _run(self, operation: Operation, request: web.Request, account: Account) -> web.StreamResponse:
+    def _run(self, operation: Operation, request: web.Request, account: Account) -> Awaitable[web.StreamResponse]:
+        """No coroutine of its own, like all that only hands on: each is paid for by every request."""
         request[ACCOUNT] = account
-        self._charge(request, account)
-
-        async def operate(request: web.Request) -> web.StreamResponse:
-            return await operation(Call(request, account, self._lenient))
-
-        return await (self._faults.run(request, account, operate) if self._faults else operate(request))
+        if self._limiter is not None:
+            self._charge(self._limiter, request, account)
+        call = Call(request, account, self._lenient)
+        if self._faults is None or not self._faults.threaten(account):
+            return operation(call)
+        return self._faults.run(request, account, lambda _request: operation(call))
 
     async def _refresh(self, request: web.Request) -> web.StreamResponse:
         """The token in the body says whose request this is, so it is read before anything is counted or goes wrong."""
         wish = await self._tokens.read_wish(request, self._access.by_key_if_any(request))
         return await self._run(lambda call: self._tokens.refresh(call, wish), request, wish.account)
 
-    def _charge(self, request: web.Request, account: Account) -> None:
+    def _charge(self, limiter: RateLimiter, request: web.Request, account: Account) -> None:
         """Raises RateLimited."""
-        if self._limiter is None:
-            return
-        allowance = self._limiter.take(account.id)
+        allowance = limiter.take(account.id)
         request[RATE_HEADERS] = allowance.headers()
         if allowance.exceeded:
             raise RateLimited

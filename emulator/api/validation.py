@@ -38,7 +38,7 @@ async def read_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Bod
 
     Raises MalformedJson or UnreadableBody (400), BadBody (422: missing, or no object), BodyTooLarge (413).
     """
-    body = await read_optional_body(request, limit=limit)
+    body = _parsed(await read_raw(request, limit))
     if body is None:
         raise BadBody("", "This operation requires a JSON object as its body; the body is empty.")
     return body
@@ -46,7 +46,10 @@ async def read_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Bod
 
 async def read_optional_body(request: web.Request, *, limit: int = MAX_BODY_BYTES) -> Body | None:
     """As `read_body`, or None for an empty body."""
-    raw = await read_raw(request, limit)
+    return _parsed(await read_raw(request, limit))
+
+
+def _parsed(raw: bytes) -> Body | None:
     if not raw:
         return None
     try:
@@ -65,21 +68,31 @@ async def read_raw(request: web.Request, limit: int) -> bytes:
     """The body as it came; empty if there is none. Raises BodyTooLarge (413), UnreadableBody (400)."""
     if not request.body_exists:
         return b""
-    if request.content_length is not None and request.content_length > limit:
-        raise BodyTooLarge(limit)
-    chunks = bytearray()
+    content = request.content
     try:
-        while not request.content.at_eof():
-            chunks += await request.content.readany()
-            if len(chunks) > limit:
-                raise BodyTooLarge(limit)
+        # Mostly all of it has come with the head: then nothing need wait.
+        body = content.read_nowait() if content.is_eof() else await _read_on(request, limit)
     except web.RequestPayloadError as error:
-        request.content.feed_eof()  # nothing more can come of it: or aiohttp reads on, and logs the same error again
+        content.feed_eof()  # nothing more can come of it: or aiohttp reads on, and logs the same error again
         raise UnreadableBody(f"The request body can not be read: {error}") from error
     except ConnectionResetError as error:  # nobody will read the answer, but it is no failure of ours
         raise UnreadableBody("The connection was lost before the body was complete.") from error
-    request[BODY] = body = bytes(chunks)
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    request[BODY] = body
     return body
+
+
+async def _read_on(request: web.Request, limit: int) -> bytes:
+    """To the end, or until it is too long."""
+    if request.content_length is not None and request.content_length > limit:
+        raise BodyTooLarge(limit)
+    chunks = bytearray()
+    while not request.content.at_eof():
+        chunks += await request.content.readany()
+        if len(chunks) > limit:
+            raise BodyTooLarge(limit)
+    return bytes(chunks)
 
 
 def _refuse_constant(name: str) -> NoReturn:

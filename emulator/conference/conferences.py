@@ -177,7 +177,7 @@ class Conferences:
 
     def watch(self, account: Account) -> None:
         """Follow this account's events from now on."""
-        account.log.subscribe(partial(self._on_record, account.id))
+        account.log.subscribe(partial(self._on_record, account.id), h.SessionEvent)
 
     def _on_record(self, account_id: str, record: Record) -> None:
         event = record.event

@@ -54,7 +54,14 @@ class AccountComposer:
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         """Also of jobs that were given up, until their processes have ended."""
-        account.log.subscribe(self._on_record)
+        account.log.subscribe(
+            self._on_record,
+            h.CompositionEnqueued,
+            h.CompositionDeleted,
+            h.RecordingCompleted,
+            h.RecordingDeleted,
+            h.StateLoaded,
+        )
 
     def job(self, composition_id: str) -> Job | None:
         return self._jobs.get(composition_id)

@@ -67,7 +67,7 @@ class AccountRecorder:
         self._takes: Counter[tuple[str, ...]] = Counter()
         self.problems: deque[tuple[str, str]] = deque(maxlen=MAX_PROBLEMS)
         """The newest: what was to be recorded, and why it ended early, has gaps, or did not begin."""
-        account.log.subscribe(self._on_record)
+        account.log.subscribe(self._on_record, h.SessionEvent, h.RecordingDeleted, h.StateLoaded)
 
     @property
     def running(self) -> list[Recording]:

@@ -54,7 +54,7 @@ class Accounts:
         self._make_clock = clock
         self._seed = seed
         self._on_created = on_created
-        self._keys = tuple(keys)
+        self._keys = tuple(key.encode() for key in keys)
         self._archives: Archives | None = None
 
     def restore(self, archives: Archives) -> None:
@@ -102,8 +102,9 @@ class Accounts:
         if not key or not self._keys:
             return bool(key)
         # No early exit: the time taken tells nothing about the keys.
-        matches = [hmac.compare_digest(known.encode(), key.encode()) for known in self._keys]
-        return any(matches)
+        given = key.encode()
+        matches = [hmac.compare_digest(known, given) for known in self._keys]
+        return True in matches
 
     def add(self, key: str, *, seed: int | None = None, clock: Clock | None = None) -> Account:
         """A fresh account under a key of its own, with a seed and a clock of its own if given.
@@ -112,8 +113,8 @@ class Accounts:
         """
         if not key or key in self._by_key:
             raise AccountExists("expected a key that no account has yet, got " + ("one in use" if key else "none"))
-        if self._keys and key not in self._keys:
-            self._keys = (*self._keys, key)
+        if self._keys and key.encode() not in self._keys:
+            self._keys = (*self._keys, key.encode())
         return self._create(key, self._seed if seed is None else seed, clock or self._make_clock())
 
     def by_id(self, account_id: str) -> Account | None:

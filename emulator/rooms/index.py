@@ -64,7 +64,8 @@ class Order:
     def newest(self, places: range, start: int = 0, count: int | None = None) -> Iterator[str]:
         """Ids at these places, as lists show them, from the `start`-th on."""
         backwards = places[::-1][start : None if count is None else start + count]
-        return (self._keys[place][2] for place in backwards)
+        keys = self._keys
+        return (keys[place][2] for place in backwards)
 
     def all(self) -> range:
         return range(len(self._keys))
@@ -94,9 +95,9 @@ class Index(Generic[R]):
         key = self._key(row)
         values = {name: value for name, of in self._by.items() if (value := of(row)) is not None}
         before = self._filed.get(row.id)
-        if before == (key, values):
-            return
         if before is not None:
+            if before == (key, values):
+                return
             self.drop(row.id)
         self._filed[row.id] = (key, values)
         self._all.add(key)

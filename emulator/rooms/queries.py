@@ -36,8 +36,10 @@ class PageRequest:
     size: int = DEFAULT_PAGE_SIZE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Page(Generic[T]):
+    """Not frozen, since every list makes one: that would make it three times as dear."""
+
     items: list[T]
     number: int
     size: int
@@ -94,6 +96,10 @@ class RoomFilter:
             and self.created_at.matches(room.created_at)
             and self.updated_at.matches(room.updated_at)
         )
+
+
+ANY_ROOM = RoomFilter()
+"""What is asked most often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,8 @@ class _Filter(Protocol[C]):
 
 
 def list_rooms(records: Records, wanted: RoomFilter, page: PageRequest) -> Page[Room]:
+    if wanted is ANY_ROOM:
+        return _of(records.rooms, records.indexes.rooms.all, page)
     if wanted.unique_name is not None:  # at most one room has it
         room_id = records.rooms_by_name.get(wanted.unique_name)
         found = [records.rooms[room_id]] if room_id is not None else []
@@ -256,8 +264,9 @@ class _Asked(Generic[R]):
 
     def where(self) -> tuple[Order, range]:
         """The shortest of the orders that hold every match, and the places in it that the dates leave."""
-        orders = [self._index.having(name, value) for name, value in self._values.items()]
-        order = min(orders, key=len, default=self._index.all)
+        order = self._index.all
+        for name, value in self._values.items():
+            order = min(order, self._index.having(name, value), key=len)
         return order, order.span(*self._dates.days()) if self._dates else order.all()
 
 
@@ -266,6 +275,12 @@ def _select(rows: Mapping[str, R], asked: _Asked[R], wanted: _Filter[R], page: P
     if not asked.complete:
         found = (rows[row_id] for row_id in order.newest(places))
         return _page([row for row in found if wanted.matches(row)], page)
+    return _of(rows, order, page, places)
+
+
+def _of(rows: Mapping[str, R], order: Order, page: PageRequest, places: range | None = None) -> Page[R]:
+    """A page of what is at these places of the order, or of all of it."""
+    places = order.all() if places is None else places
     items = [rows[row_id] for row_id in order.newest(places, _start(page), page.size)]
     return Page(items, page.number, page.size, len(places))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 DEFAULT_MAX_PARTICIPANTS = 10
@@ -35,10 +36,14 @@ class RoomSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """By field name. All values are plain ones, so `dataclasses.asdict` would copy for nothing."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return dict(zip(_SETTINGS, _VALUES(self), strict=True))
 
     def changed(self, changes: dict[str, Any]) -> RoomSettings:
         return replace(self, **changes)
+
+
+_SETTINGS = tuple(field.name for field in fields(RoomSettings))
+_VALUES = attrgetter(*_SETTINGS)
 
 
 @dataclass(slots=True)

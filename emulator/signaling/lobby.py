@@ -154,7 +154,7 @@ class Lobby:
 
     def watch(self, account: Account) -> None:
         """Turn this account's events into frames from now on."""
-        account.log.subscribe(partial(self._on_record, account.id))
+        account.log.subscribe(partial(self._on_record, account.id), h.RoomEvent)
 
     def _on_record(self, account_id: str, record: Record) -> None:
         event = record.event

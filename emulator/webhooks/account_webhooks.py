@@ -96,6 +96,8 @@ class AccountWebhooks:
         occurrence = self._narrator.tell(record)
         if occurrence is not None and occurrence.target is None:
             occurrence = None
+        if occurrence is None and not self._order and not self._settling:
+            return  # nothing to tell, and nothing waits
         for ready in self._order.put(record.event, occurrence):
             self._send(ready)
         for session_id in [waiting for waiting in self._settling if not self._order.holds(waiting)]:

@@ -64,12 +64,18 @@ GENERIC_ERRORS: dict[str, tuple[str, str]] = {
 }
 """Code -> title, generic detail: all of the table in section 1.2, since a fault may answer with any of them."""
 
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+# Nothing here holds itself, so nobody need look for that.
+_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def encode(body: Json) -> bytes:
     """Compact JSON, escaped to ASCII: a context may hold what UTF-8 can not (lone surrogates)."""
     return _ENCODE(body).encode("ascii")
+
+
+def text_of(resource: Json) -> str:
+    """The same as text, for `data_of_text` and `list_of_texts`: who has it at hand need not encode again."""
+    return _ENCODE(resource)
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
@@ -108,7 +114,18 @@ def list_body(data: Sequence[Json], meta: PageMeta) -> Json:
     return {"data": list(data), "meta": meta.as_json()}
 
 
-@dataclass(frozen=True, slots=True)
+def data_of_text(resource: str) -> bytes:
+    """As `data_body`, encoded, of a resource that is encoded already."""
+    return f'{{"data":{resource}}}'.encode("ascii")
+
+
+def list_of_texts(resources: Sequence[str], meta: PageMeta) -> bytes:
+    """As `list_body`, encoded, of resources that are encoded already."""
+    numbers = ",".join([f'"{name}":{number}' for name, number in meta.as_json().items()])
+    return f'{{"data":[{",".join(resources)}],"meta":{{{numbers}}}}}'.encode("ascii")
+
+
+@dataclass(slots=True)
 class PageMeta:
     """`meta` of a list (section 1.4)."""
 
@@ -117,7 +134,7 @@ class PageMeta:
     total_pages: int
     total_results: int
 
-    def as_json(self) -> Json:
+    def as_json(self) -> dict[str, int]:
         return {
             "page_number": self.page_number,
             "page_size": self.page_size,
@@ -126,7 +143,7 @@ class PageMeta:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RoomParticipant:
     id: str
     session_id: str | None = None
@@ -150,7 +167,7 @@ class RoomParticipant:
         return body
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RoomSession:
     """`participants` None: not asked for, left out."""
 
@@ -177,9 +194,12 @@ class RoomSession:
         return body
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Room:
-    """`sessions` None: not asked for, left out."""
+    """`sessions` None: not asked for, left out.
+
+    Not frozen, like nothing that is made for each answer and read once: that would make it three times as dear.
+    """
 
     id: str
     max_participants: int | None = None

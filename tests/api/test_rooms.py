@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from emulator.api.rooms import MAX_TEXTS
 from emulator.rooms.errors import NotFound
+from emulator.rooms.room import RoomSettings
 from tests.api.served import OTHER_KEY, Served, new_uuid
 
 FULL = {
@@ -54,6 +56,39 @@ async def test_single_success_is_data_as_json_and_delete_has_no_body(api: Served
     gone = await api.delete(f"/rooms/{room['id']}", headers={"Accept": "*/*"})
     assert (gone.status, gone.raw) == (204, b"")
     assert "Content-Type" not in gone.headers
+
+
+async def test_lists_and_single_rooms_are_never_behind_even_while_time_stands_still(api: Served) -> None:
+    """What has been answered once is kept for the next answer, as long as the room is as it was."""
+    api.world.clock.freeze()
+    account = api.world.account()
+    room = await api.room(unique_name="first", webhook_timeout_secs=3)
+
+    async def shown() -> list[Any]:
+        listed = (await api.get("/rooms")).data
+        assert listed == [(await api.get(f"/rooms/{room['id']}")).data]
+        return [listed[0].get(name) for name in ("unique_name", "webhook_timeout_secs", "active_session_id")]
+
+    assert await shown() == ["first", 3, None]
+    await api.patch(f"/rooms/{room['id']}", {"unique_name": "second", "webhook_timeout_secs": None})
+    assert await shown() == ["second", None, None]
+    session_id = account.join(room["id"], new_uuid(), context=None, connection="c1").session_id
+    assert await shown() == ["second", None, session_id]
+    account.end_session(session_id, reason="over")
+    assert await shown() == ["second", None, None]
+    account.load_state({"rooms": [{"id": room["id"], "unique_name": "third"}]})
+    assert await shown() == ["third", None, None]
+
+
+async def test_more_rooms_than_are_kept_ready_are_all_listed(api: Served) -> None:
+    account = api.world.account()
+    names = [f"room {number}" for number in range(MAX_TEXTS + 10)]
+    for name in names:
+        account.create_room(RoomSettings(unique_name=name))
+    listed: list[str] = []
+    for page in range(1, -(-len(names) // 250) + 1):
+        listed += [room["unique_name"] for room in (await api.get(f"/rooms?page[size]=250&page[number]={page}")).data]
+    assert sorted(listed) == sorted(names)
 
 
 async def test_unknown_body_keys_and_query_keys_do_no_harm(api: Served) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import random
+import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -95,6 +98,39 @@ def test_subscribers_hear_after_the_command_and_before_its_caller() -> None:
     account.log.subscribe(look)
     join(account, room)
     assert heard == [("session_started", True), ("participant_joined", True)]
+
+
+def test_subscribers_of_some_kinds_hear_those_until_they_leave_and_all_hear_in_one_order() -> None:
+    account, _ = make_account()
+    heard: list[tuple[str, str]] = []
+
+    def hear(who: str) -> Callable[[Record], None]:
+        return lambda record: heard.append((who, record.event.type))
+
+    account.log.subscribe(hear("first"))
+    leave = account.log.subscribe(hear("sessions"), h.SessionEvent)
+    room = make_room(account)
+    account.log.subscribe(hear("last"), h.RoomCreated, h.SessionStarted)  # when a room has been told of already
+    make_room(account)
+    join(account, room)
+    leave()
+    account.delete_room(room.id)
+    assert heard == [
+        ("first", "room_created"),
+        ("first", "room_created"),
+        ("last", "room_created"),
+        *[("first", "session_started"), ("sessions", "session_started"), ("last", "session_started")],
+        *[("first", "participant_joined"), ("sessions", "participant_joined")],
+        *[("first", "participant_left"), ("first", "session_ended"), ("first", "room_deleted")],
+    ]
+
+
+def test_ids_are_what_the_standard_library_makes_of_the_same_draws() -> None:
+    account, _ = make_account(seed=7)
+    twin = random.Random(7)
+    twin.getrandbits(128)  # the seed of the account's other generators
+    made = [account.new_id() for _ in range(1_000)]
+    assert made == [str(uuid.UUID(int=twin.getrandbits(128), version=4)) for _ in made]
 
 
 def test_room_full_is_refused_and_tells_nothing() -> None:

@@ -29,14 +29,16 @@ class FaultLayer:
         self._book = book
         self._sleep = sleep
 
+    def threaten(self, account: Account) -> bool:
+        """Whether the account has any rule at all: without one, an operation needs no `run`."""
+        return self._book.active(account.id, REST)
+
     async def run(self, request: web.Request, account: Account, operation: Handler) -> web.StreamResponse:
         """The operation's answer, or what the account's faults make of it; the first rule is the outermost.
 
         Comes after authentication and rate limit: what those refuse is no match. Without a fault, refusals of the
         operation are raised as ever.
         """
-        if not self._book.active(account.id, REST):
-            return await operation(request)
         fired = self._book.draw(account.id, REST, facts(request))
         if not fired:
             return await operation(request)
