@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import fnmatch
+import re
 from collections import deque
 from collections.abc import Mapping
 
@@ -13,11 +15,15 @@ from conftest_plugin.people import Person
 from conftest_plugin.room import Room
 from conftest_plugin.scenarios import AnyScenario
 from conftest_plugin.tenant import Tenant
+from emulator.scenario.cast import MODERATOR, STAGE
 from emulator.scenario.loader import NO_INPUTS
+from emulator.scenario.plan import make_plan
 from emulator.scenario.report import Outcome, Report, StepResult
 
 START_SECS = 10.0
 MAX_RESULTS = 1000
+MAX_LISTED = 40
+"""Steps that are told to who names one that is not there."""
 
 
 class Performance:
@@ -31,6 +37,7 @@ class Performance:
         self._news = asyncio.Event()
         self._results: deque[StepResult] = deque(maxlen=MAX_RESULTS)
         self._failed: list[str] = []
+        self._possible: tuple[str, ...] | None = None
         self.room: Room
         self.people: Mapping[str, Person] = {}
 
@@ -57,9 +64,11 @@ class Performance:
     async def wait_for(self, step: str, *, timeout: float = 10.0) -> StepResult:
         """The first step or expectation, past ones included, whose line fits: `alice publish self`, `bob expect *`.
 
-        Raises AssertionError when it has failed, or has not been taken by then.
+        Raises AssertionError when it has failed, or has not been taken by then; at once when there is no such step, or
+        the scenario has ended without it.
         """
         __tracebackhide__ = True
+        self._check(step)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while True:
@@ -68,15 +77,39 @@ class Performance:
                     if result.outcome is not Outcome.DONE:
                         raise AssertionError(result.describe())
                     return result
+            if self._task is None or self._task.done():
+                raise AssertionError(
+                    f"{self._scenario.name} has ended, without {step!r}; what was done:\n{self._done()}"
+                )
             self._news.clear()
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._news.wait()
             except TimeoutError:
-                came = "\n".join(f"  {result.describe()}" for result in list(self._results)[-12:]) or "  nothing"
                 raise AssertionError(
-                    f"expected the step {step!r} of {self._scenario.name} within {timeout:g} s; what was done:\n{came}"
+                    f"expected the step {step!r} of {self._scenario.name} within {timeout:g} s; what was done:\n"
+                    f"{self._done()}"
                 ) from None
+
+    def _done(self) -> str:
+        return "\n".join(f"  {result.describe()}" for result in list(self._results)[-12:]) or "  nothing"
+
+    def _check(self, step: str) -> None:
+        """Whether the scenario has such a step. What is filled in at run time may be anything."""
+        if self._possible is None:
+            plan = make_plan(self._scenario)
+            people = (*(who.name for who in self._scenario.cast), STAGE, MODERATOR)
+            found = [line for cue in (*plan.cues, plan.finals) for line in cue.results()]
+            self._possible = tuple(dict.fromkeys((*found, *(f"{name} in the room" for name in people))))
+        for line in self._possible:
+            open_line = re.sub(r"\$\{[^}]*\}", "*", line)
+            if fnmatch.fnmatchcase(line, step) or ("${" in line and fnmatch.fnmatchcase(step, open_line)):
+                return
+        lines = [line for line in self._possible if not line.endswith(" in the room")]
+        near = difflib.get_close_matches(step, lines, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        listed = "\n".join(f"  {line}" for line in lines[:MAX_LISTED])
+        raise AssertionError(f"{self._scenario.name} has no step {step!r}{meant}; it has:\n{listed}")
 
     async def results(self) -> list[StepResult]:
         """What was done so far, oldest first."""

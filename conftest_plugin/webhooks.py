@@ -20,7 +20,11 @@ SHOWN = 12
 """How many of those that came a failed wait lists."""
 
 Where = Mapping[str, Any] | Callable[[Webhook], bool] | None
-"""Fields of the payload (`context.username` goes into JSON texts), each a value, a glob, or something with that id."""
+"""Fields of the payload (`context.username` goes into JSON texts), each a value, a glob, or something with that id.
+
+As in scenarios, what stands beside the payload goes, too, and both in full: `event_type`, `payload.context.username`,
+`data.payload.context.username`.
+"""
 
 
 class WebhookInbox:
@@ -117,12 +121,18 @@ def _fits(webhook: Webhook, where: Where) -> bool:
         return True
     if not isinstance(where, Mapping):
         return where(webhook)
-    return all(_equals(_found(webhook.payload, path), wanted) for path, wanted in where.items())
+    facts = _facts(webhook)
+    return all(_equals(_found(facts, path), wanted) for path, wanted in where.items())
 
 
-def _found(payload: Mapping[str, Any], path: str) -> Any:
+def _facts(webhook: Webhook) -> Mapping[str, Any]:
+    data = {"payload": webhook.payload, "event_type": webhook.event_type, "id": webhook.id}
+    return {**webhook.payload, **data, "data": data}
+
+
+def _found(facts: Mapping[str, Any], path: str) -> Any:
     """The value at `a.b`; where a step meets a text, that is read as JSON: `context` is one."""
-    value: Any = payload
+    value: Any = facts
     for name in path.split("."):
         if isinstance(value, str):
             try:
@@ -159,4 +169,18 @@ def _missing(event_type: str, where: Where, timeout: float, came: Sequence[Webho
     if not came:
         return f"{head}; no webhook came at all (does the room have this receiver as its webhook_event_url?)"
     lines = [f"  {webhook.received_at:%H:%M:%S.%f}  {webhook.event_type}  {dict(webhook.payload)}" for webhook in came]
-    return "\n".join([f"{head}; what came:", *lines[-SHOWN:]])
+    return "\n".join([f"{head}{_closest(event_type, where, came)}; what came:", *lines[-SHOWN:]])
+
+
+def _closest(event_type: str, where: Where, came: Sequence[Webhook]) -> str:
+    """Of the right type, the one with the fewest fields that differ, the latest of those."""
+    of_type = [webhook for webhook in came if _is_of(event_type, webhook.event_type)]
+    if not of_type or not isinstance(where, Mapping):
+        return ""
+    nearest = min((_differences(one, where) for one in reversed(of_type)), key=len)
+    return f"; closest: {', '.join(nearest)}"
+
+
+def _differences(webhook: Webhook, where: Mapping[str, Any]) -> list[str]:
+    facts = _facts(webhook)
+    return [f"{path} is {_found(facts, path)!r}" for path in where if not _fits(webhook, {path: where[path]})]

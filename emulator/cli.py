@@ -245,6 +245,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     run.add_argument("--url", help="REST base URL of a running emulator (default: start one for each run)")
     run.add_argument("--api-key", default=None, metavar="KEY", help="account to run in")
+    run.add_argument(
+        "--admin-token",
+        default=os.environ.get("ROOMS_EMULATOR_ADMIN_TOKEN"),
+        metavar="TOKEN",
+        help="what the admin API at --url asks for (default: $ROOMS_EMULATOR_ADMIN_TOKEN)",
+    )
     _add_common(run)
     run.set_defaults(action=_run)
 
@@ -437,6 +443,7 @@ def _run(options: argparse.Namespace) -> int:
         files=options.files,
         url=options.url,
         api_key=options.api_key,
+        admin_token=options.admin_token,
         seed=options.seed,
         inputs=dict(options.set),
         junit=options.junit,

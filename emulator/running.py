@@ -35,11 +35,14 @@ MAX_REPEAT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RunWish:
-    """`seed` None: each file's own. With `repeat` the seed grows by one each time. `url`: where an emulator runs."""
+    """`seed` None: each file's own. With `repeat` the seed grows by one each time. `url`: where an emulator runs, and
+    `admin_token` what its admin API asks for.
+    """
 
     files: Sequence[Path]
     url: str | None = None
     api_key: str | None = None
+    admin_token: str | None = None
     seed: int | None = None
     inputs: Mapping[str, str] | None = None
     junit: Path | None = None
@@ -54,8 +57,8 @@ async def run(wish: RunWish) -> int:
     from emulator.scenario.junit import junit
     from emulator.scenario.runner import load
 
-    if wish.travel and (wish.url is not None or wish.report is not None):
-        raise ConfigError("--time travel: runs on an emulator of its own (no --url), and has no --report yet")
+    if wish.travel and wish.url is not None:
+        raise ConfigError("--time travel: runs on an emulator of its own, whose clock it moves (no --url)")
     scripts = []
     for file in wish.files:
         try:
@@ -66,6 +69,9 @@ async def run(wish: RunWish) -> int:
         scripts.append(script if wish.seed is None else replace(script, seed=wish.seed))
     if len(scripts) < len(wish.files):
         return 2  # before anything has run
+    for path in (wish.junit, wish.report):
+        if path is not None:
+            _check_writable(path)
     runs: list[Ran] = []
     documents: list[Json] = []
     for number in range(wish.repeat):
@@ -102,14 +108,28 @@ async def _run_one(script: Scenario, wish: RunWish) -> tuple[Ran, Json]:
     try:
         if wish.url is not None:
             base = wish.url.rstrip("/").removesuffix("/v2")
-            report = await show.play(f"{base}/v2", base.replace("http", "ws", 1), key)
+            report = await show.play(f"{base}/v2", base.replace("http", "ws", 1), key, wish.admin_token)
         else:
             async with Emulator(Config(port=0, api_keys=(key,))) as emulator:
                 travel = _travel(emulator, key, script.seed) if wish.travel else None
-                report = await show.play(emulator.rest_url, emulator.ws_url, key, travel)
+                report = await show.play(emulator.rest_url, emulator.ws_url, key, travel=travel)
     except (ScenarioError, StartError, aiohttp.ClientError, OSError) as error:
         broken = str(error) or type(error).__name__
-    return Ran(script.name, script.source, script.seed, began, monotonic() - start, report, broken), show.document
+    seconds = monotonic() - start
+    ran = Ran(script.name, script.source, script.seed, began, seconds, report, broken, inputs=script.inputs)
+    return ran, show.document
+
+
+def _check_writable(path: Path) -> None:
+    """Before minutes of running: what is there already stays as it is. Raises ConfigError."""
+    there = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _travel(emulator: Emulator, key: str, seed: int) -> Travel:
@@ -130,7 +150,9 @@ class _Show:
         self._scene: Scene | None = None
         self.document: Json = {}
 
-    async def play(self, rest_url: str, ws_url: str, key: str, travel: Travel | None = None) -> Report:
+    async def play(
+        self, rest_url: str, ws_url: str, key: str, admin_token: str | None = None, *, travel: Travel | None = None
+    ) -> Report:
         from emulator.scenario.progress import Progress
         from emulator.scenario.recorded import Recorded
         from emulator.scenario.runner import run_scenario_on
@@ -146,13 +168,15 @@ class _Show:
             progress.title(f"scenario {script.name}: room {script.room['unique_name']} ({scene.room_id})")
 
         recorded = None if self._wish.report is None else Recorded(self._script, self._facts())
-        play = partial(run_scenario_on, self._script, travel=travel) if recorded is None else recorded.run
+        play = partial(run_scenario_on, self._script) if recorded is None else recorded.run
         ticking = asyncio.create_task(progress.run())
         try:
             return await play(
                 rest_url=rest_url,
                 ws_url=ws_url,
                 api_key=key,
+                admin_token=admin_token,
+                travel=travel,
                 on_step=progress.step,
                 on_scene=begin,
                 keep_going=self._wish.keep_going,

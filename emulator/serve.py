@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from emulator.clients.unanswered import why_no_answer
 from emulator.config import Config
 from emulator.scenario.errors import ScenarioError, StageError
 from emulator.server import Emulator, StartError
@@ -223,7 +224,7 @@ async def wait(url: str, *, ready_file: Path | None = None, timeout: float) -> i
                             return 0
                         last = f"status {answer.status}"
                 except (aiohttp.ClientError, OSError) as error:
-                    last = str(error)
+                    last = why_no_answer(error, probe.removesuffix("/readyz"))
                 await asyncio.sleep(WAIT_INTERVAL_SECS)
     except TimeoutError:
         what = f"{probe} did not become ready" if ready_file is None else f"{ready_file} was not written"

@@ -7,7 +7,7 @@ import sys
 import aiohttp
 
 from emulator.config import DEFAULT_KEY
-from emulator.scenario.errors import StageError
+from emulator.scenario.errors import NoSuchRoom, StageError
 from emulator.scenario.rest import RestClient
 
 
@@ -19,6 +19,9 @@ async def token(url: str, room: str, *, api_key: str | None, create: bool) -> in
             rest = RestClient(http, rest_url=rest_url, api_key=api_key or DEFAULT_KEY)
             room_id = await (rest.find_or_create_room({"unique_name": room}) if create else rest.find_room(room))
             print(await rest.client_token(room_id))
+    except NoSuchRoom as error:
+        print(f"rooms-emulator: {error}; --create makes one of this unique name", file=sys.stderr)
+        return 2
     except StageError as error:
         print(f"rooms-emulator: {error}", file=sys.stderr)
         return 2

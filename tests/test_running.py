@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +16,7 @@ import pytest
 
 from emulator.cli import main
 from emulator.clients.room_client import RoomClient
+from emulator.config import Config
 from emulator.running import RunWish, run
 from emulator.server import Emulator
 from emulator.tokens import room_and_token, token
@@ -176,11 +178,93 @@ async def test_a_wrong_file_among_several_is_told_of_before_anything_runs(
     assert told.out == ""
 
 
-async def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = "version: 1\nname: %s\nparticipants: {alice: {}}\ntimeline: [{at: 0s, do: {alice: join}}]\n"
-    wish = RunWish([written(tmp_path, "one", text)], report=tmp_path / "nowhere" / "r.html")
-    assert await run(wish) == 2
-    assert "cannot write" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "place", "why"),
+    [("--report", "nowhere/r.html", "No such file or directory"), ("--junit", ".", "Is a directory")],
+)
+def test_results_that_cannot_be_written_are_told_of_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, place: str, why: str
+) -> None:
+    assert main(["run", "two_people", option, str(tmp_path / place)]) == 2
+    told = capsys.readouterr()
+    assert told.err == f"rooms-emulator: cannot write {tmp_path / place}: {why}\n"
+    assert told.out == ""
+
+
+def test_what_stands_where_results_will_be_written_stays_until_they_are(tmp_path: Path) -> None:
+    results = tmp_path / "results.xml"
+    results.write_text("of the last time")
+    assert main(["run", "two_people", "--junit", str(results), "--report", str(tmp_path / "no" / "r.html")]) == 2
+    assert results.read_text() == "of the last time"
+
+
+HOUR = """
+version: 1
+name: %s
+inputs: {minutes: {type: integer, default: 60}}
+participants: {alice: {streams: {self: {audio: tone}}}, bob: {}}
+timeline:
+  - {at: 0s, do: [{alice: join}, {bob: join}, {alice: {publish: self}}]}
+  - {at: "${minutes}m", do: {bob: leave}, expect: {sessions: {active: 2, within: 1m}}}
+"""
+
+
+def test_an_hour_in_travel_time_is_reported_on_the_axis_of_the_accounts_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, results = tmp_path / "hour.html", tmp_path / "hour.xml"
+    arguments = ["--time", "travel", "--report", str(page), "--junit", str(results), "--set", "minutes=90"]
+    assert main(["run", str(written(tmp_path, "hour", HOUR)), *arguments]) == 1
+    capsys.readouterr()
+    told = document(page)
+    assert told["outcome"] == "failed"
+    (left,) = [event for event in told["events"] if event["type"] == "participant_left"][:1]
+    assert left["t"] == 5400
+    (failed,) = [check for check in told["checks"] if check["outcome"] == "failed"]
+    assert (failed["at"], failed["end"], failed["message"]) == (
+        5400,
+        5460,
+        "expected active sessions, count 2; got 1 of 1, after 60 s",
+    )
+    assert {row["name"] for row in told["rows"]} == {"hour", "alice", "bob"}
+    properties = ElementTree.parse(results).findall("testsuite/properties/property")
+    assert {one.get("name"): one.get("value") for one in properties}.items() >= {
+        "seed": "0",
+        "input.minutes": "90",
+    }.items()
+
+
+def test_travel_on_a_running_emulator_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "two_people", "--time", "travel", "--url", "http://127.0.0.1:1"]) == 2
+    assert "on an emulator of its own, whose clock it moves" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["run", "two_people"], ["token", "lunch"]])
+def test_who_does_not_answer_is_told_in_plain_words(
+    command: list[str], unused_tcp_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    assert main([*command, "--url", url]) == 2
+    told = capsys.readouterr()
+    assert f"nobody answers at {url} (Connection refused)" in told.out + told.err
+    assert "ssl" not in told.out + told.err
+
+
+async def test_a_run_brings_the_admin_token_of_a_running_emulator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = written(
+        tmp_path,
+        "guarded",
+        "version: 1\nname: %s\nparticipants: {alice: {}}\n"
+        "timeline: [{at: 0s, do: [{alice: join}, {wait_for: {event: participant_joined}}]}]\n",
+    )
+    async with Emulator(Config(port=0, admin_token="open-sesame")) as emulator:
+        wish = RunWish([script], url=emulator.rest_url, api_key=emulator.api_key)
+        assert await run(wish) == 2
+        assert "x-emulator-token" in capsys.readouterr().out
+        assert await run(replace(wish, admin_token="open-sesame", report=tmp_path / "r.html")) == 0
+        assert document(tmp_path / "r.html")["outcome"] == "passed"
 
 
 def test_init_writes_a_scenario_and_a_test_that_work_and_overwrites_nothing(
@@ -199,7 +283,9 @@ async def test_token_gives_a_token_that_lets_in_by_id_and_by_name(
 ) -> None:
     url, key = emulator.rest_url, emulator.api_key
     assert await token(url, "lunch", api_key=key, create=False) == 2
-    assert "no room with the id or unique_name 'lunch'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no room with the id or unique_name 'lunch'" in told
+    assert "--create makes one" in told
     assert await token(url, "lunch", api_key=key, create=True) == 0
     capsys.readouterr()
     room_id, _ = await room_and_token(url, "lunch", api_key=key)

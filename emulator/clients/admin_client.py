@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import aiohttp
 
+from emulator.clients.unanswered import why_no_answer
+
 API_VERSION = "1"
 """Of the admin API (`emulator/admin/edge.py`), told in the header below."""
 VERSION_HEADER = "x-emulator-api-version"
@@ -332,7 +334,7 @@ class AdminClient:
                     raise AdminRefused(what, answer.status, told if isinstance(told, dict) else {})
                 return told
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise AdminUnreachable(f"{what}: {str(error) or type(error).__name__}") from error
+            raise AdminUnreachable(f"{what}: {why_no_answer(error, origin_of(self.url))}") from error
 
     def _http(self) -> aiohttp.ClientSession:
         if self._shared is not None:

@@ -7,9 +7,10 @@ Names and meaning follow the official SDK's events (signaling.md, section 5). Tr
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 Kind = Literal["audio", "video"]
@@ -139,6 +140,10 @@ Where = Mapping[str, object] | Callable[[Any], bool] | None
 """A condition on an event: fields that must be equal, or a function of the event."""
 
 
+class NothingMoreComes(AssertionError):
+    """Somebody waits for an event of a session that has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Noticed:
     """An event with its number (1, 2, 3, ...) and the loop's time at which it came."""
@@ -155,8 +160,10 @@ class EventHistory:
         self._clock = clock
         self._noticed: deque[Noticed] = deque(maxlen=limit)
         self._next = 1
-        self._waiting: dict[asyncio.Future[Noticed], Callable[[ClientEvent], bool]] = {}
+        # Settled with None when the session has ended: nothing comes after that.
+        self._waiting: dict[asyncio.Future[Noticed | None], Callable[[ClientEvent], bool]] = {}
         self._listeners: list[Callable[[Noticed], None]] = []
+        self._ended = False
 
     @property
     def mark(self) -> int:
@@ -173,6 +180,11 @@ class EventHistory:
         for future, matches in tuple(self._waiting.items()):
             if not future.done() and matches(event):
                 future.set_result(noticed)
+        if isinstance(event, Disconnected):
+            self._ended = True
+            for future in self._waiting:
+                if not future.done():
+                    future.set_result(None)
         for listener in tuple(self._listeners):
             listener(noticed)
 
@@ -193,31 +205,42 @@ class EventHistory:
     async def wait_for(
         self, kind: type[EventT], where: Where = None, *, timeout: float = 5.0, after: int = 0, who: str = "the client"
     ) -> EventT:
-        """The first event of a kind after a mark, past ones included. Raises AssertionError that lists what came."""
+        """The first event of a kind after a mark, past ones included.
+
+        Raises AssertionError that lists what came: when the time is over, or at once when the session has ended, since
+        nothing comes after that. Raises ValueError for a field that no such event has.
+        """
+        _check_fields(kind, where)
 
         def matches(event: ClientEvent) -> bool:
             return isinstance(event, kind) and _fits(event, where)
 
-        for noticed in self.since(after):
-            if matches(noticed.event):
-                return noticed.event  # type: ignore[return-value]  # `matches` has checked its type
-        future: asyncio.Future[Noticed] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = matches
+        for past in self.since(after):
+            if matches(past.event):
+                return past.event  # type: ignore[return-value]  # `matches` has checked its type
         began = self._clock()
+        if self._ended:
+            raise NothingMoreComes(self._missing(kind, where, timeout, after, began, who))
+        future: asyncio.Future[Noticed | None] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = matches
         try:
             async with asyncio.timeout(timeout):
-                return (await future).event  # type: ignore[return-value]  # as above
+                noticed = await future
         except TimeoutError:
             raise AssertionError(self._missing(kind, where, timeout, after, began, who)) from None
         finally:
             del self._waiting[future]
+        if noticed is None:
+            raise NothingMoreComes(self._missing(kind, where, timeout, after, began, who))
+        return noticed.event  # type: ignore[return-value]  # as above
 
     def _missing(
         self, kind: type[ClientEvent], where: Where, timeout: float, after: int, began: float, who: str
     ) -> str:
         wanted = kind.__name__ if where is None else f"{kind.__name__} where {_describe(where)}"
         came = self.since(after)[-12:]
-        lines = [f"expected {who} to notice {wanted} within {timeout:g} s"]
+        ended = ", whose session has ended before it came" if self._ended else f" within {timeout:g} s"
+        lines = [f"expected {who} to notice {wanted}{ended}"]
         if not came:
             return f"{lines[0]}; no event came at all"
         lines.append("what came (seconds before or after the wait began):")
@@ -225,14 +248,29 @@ class EventHistory:
         return "\n".join(lines)
 
 
+def _check_fields(kind: type[ClientEvent], where: Where) -> None:
+    """Raises ValueError, before anything is waited for that can not come."""
+    if not isinstance(where, Mapping):
+        return
+    known = _fields_of(kind)
+    for name in where:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(known)) or 'none'}"
+            raise ValueError(f"{kind.__name__} has no field {name!r:.60}; {meant}")
+
+
+def _fields_of(kind: type[ClientEvent]) -> set[str]:
+    """Also those of the kinds that it stands for."""
+    names = {field.name for field in fields(kind)}
+    return names.union(*(_fields_of(sort) for sort in kind.__subclasses__()))
+
+
 def _fits(event: ClientEvent, where: Where) -> bool:
     if where is None:
         return True
     if isinstance(where, Mapping):
-        missing = [name for name in where if not hasattr(event, name)]
-        if missing:
-            raise ValueError(f"{type(event).__name__} has no field {missing[0]!r}")
-        return all(getattr(event, name) == value for name, value in where.items())
+        return all(hasattr(event, name) and getattr(event, name) == value for name, value in where.items())
     return where(event)
 
 

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from emulator.clients.errors import ConnectionLost, Refused, SignalingError
+from emulator.clients.events import NothingMoreComes
 from emulator.clients.mix_input import MixInput
 from emulator.clients.peer import MediaSettings
 from emulator.clients.roster import Roster
@@ -53,7 +54,7 @@ class Background:
         if task.cancelled():
             return
         error = task.exception()
-        if isinstance(error, ConnectionLost | Refused):
+        if isinstance(error, ConnectionLost | Refused | NothingMoreComes):
             log.debug("%s: %s", task.get_name(), error)  # the end of the session tells it already
         elif isinstance(error, SignalingError):
             self.fault(str(error))

@@ -12,11 +12,13 @@ import socket
 import struct
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import WSMsgType
 
 from emulator.clients.errors import ConnectError
+from emulator.clients.unanswered import why_no_answer
 
 log = logging.getLogger("emulator.clients")
 
@@ -144,7 +146,7 @@ async def open_websocket(url: str, *, timeout: float = OPEN_TIMEOUT_SECS) -> Web
         raise ConnectError(url, f"the handshake was refused with {error.status}", error.status) from error
     except (aiohttp.ClientError, ValueError) as error:
         await http.close()
-        raise ConnectError(url, f"{type(error).__name__}: {error}") from error
+        raise ConnectError(url, why_no_answer(error, f"ws://{urlsplit(url).netloc}")) from error
     except TimeoutError as error:
         await http.close()
         raise ConnectError(url, f"no WebSocket within {timeout:g} s") from error

@@ -5,6 +5,7 @@ ScenarioError
   ScenarioInvalid      the text says something that is no scenario; carries every issue found
   BadInput             a value was given for an input that does not take it
   StageError           the emulator refused what the engine needs to set the stage (a room, a token)
+    NoSuchRoom         the room that was named is not there
   StepFailed           a step could not be done
   ExpectationFailed    something expected did not come true in its time
 """
@@ -46,6 +47,10 @@ class BadInput(ScenarioError):
 
 class StageError(ScenarioError):
     """The stage cannot be set: what was asked of the emulator, and what it said."""
+
+
+class NoSuchRoom(StageError):
+    """Nor is it made: only its name was given."""
 
 
 class StepFailed(ScenarioError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from xml.etree import ElementTree
 
@@ -25,6 +25,8 @@ class Ran:
     seconds: float
     report: Report | None
     broken: str = ""
+    inputs: Mapping[str, object] = field(default_factory=dict)
+    """The values of the scenario's inputs, defaults included."""
 
     @property
     def ok(self) -> bool:
@@ -47,7 +49,8 @@ def _suite(ran: Ran) -> ElementTree.Element:
         "testsuite", name=_clean(ran.name), timestamp=f"{ran.began:%Y-%m-%dT%H:%M:%S}", time=f"{ran.seconds:.3f}"
     )
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in (("scenario", ran.source), ("seed", str(ran.seed))):
+    inputs = ((f"input.{name}", str(value)) for name, value in ran.inputs.items())
+    for name, value in (("scenario", ran.source), ("seed", str(ran.seed)), *inputs):
         ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
     if ran.report is None:
         case = ElementTree.SubElement(suite, "testcase", classname=_clean(ran.name), name="set up", time="0.000")

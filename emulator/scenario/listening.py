@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+from emulator.scenario.news import webhook_facts
 from emulator.scenario.rest import RestClient
 from emulator.scenario.scene import Scene, told
 
@@ -91,7 +92,7 @@ def _tell_entry(scene: Scene, entry: Mapping[str, Any]) -> None:
     if entry["kind"] == "webhook":
         if entry["room_id"] in (None, scene.room_id):
             data = facts["request"].get("data") if isinstance(facts["request"], dict) else None
-            scene.chronicle.tell("webhook", entry["event_type"], {**facts, "data": data})
+            scene.chronicle.tell("webhook", entry["event_type"], webhook_facts(data, facts))
     elif entry["surface"] == "rest":
         scene.chronicle.tell("rest", f"{entry['method']} {entry['path']}", facts)
 

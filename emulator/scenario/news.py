@@ -1,7 +1,7 @@
 """What is heard of while a scenario runs, and patterns of what is waited for.
 
 {event: participant_joined, where: {context.username: "Browser*"}}
-{webhook: "video.room.participant.*"}
+{webhook: "video.room.participant.*", where: {context.username: "Browser*"}}
 {rest: "POST /v2/rooms/*", where: {status: 201}}
 {message: "*help*", where: {from: bob}}
 """
@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from emulator.rooms.happenings import EVENT_TYPES
@@ -30,6 +31,7 @@ MAX_KEPT = 10_000
 
 Kind = Literal["event", "webhook", "rest", "message"]
 KINDS: tuple[Kind, ...] = ("event", "webhook", "rest", "message")
+ANY_ATTEMPT: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,18 @@ class Pattern:
         if candidates:
             return f"none of that sort; the last was {candidates[-1]}"
         return f"no {self.kind} at all"
+
+
+def webhook_facts(data: Any, attempt: Mapping[str, Any] = ANY_ATTEMPT) -> dict[str, Any]:
+    """What `where` looks at: the fields of the webhook's payload, and all that has another name beside them.
+
+    `data` is what was posted as such; `attempt` what is known of one attempt to deliver it. Both are also there as
+    they are: `data.event_type` and `payload.context` are what `event_type` and `context` are.
+    """
+    envelope = data if isinstance(data, Mapping) else {}
+    payload = envelope.get("payload")
+    fields = payload if isinstance(payload, Mapping) else {}
+    return {**fields, **envelope, **{name: value for name, value in attempt.items() if value is not None}, "data": data}
 
 
 def patterns_in(thing: object) -> Iterator[Pattern]:

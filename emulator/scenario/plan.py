@@ -81,6 +81,24 @@ def in_groups(groups: PlannedGroups) -> Iterator[PlannedAction | PlannedExpectat
                 yield planned
 
 
+def _results_in(groups: PlannedGroups) -> Iterator[str]:
+    for group in groups:
+        for planned in group:
+            if isinstance(planned, PlannedAction):
+                yield from (f"{planned.who} {step.describe()}" for step in planned.action.steps)
+            elif isinstance(planned, PlannedExpectations):
+                yield from map(_result_of, planned.expected)
+            else:
+                if isinstance(planned.block, Span):
+                    yield f"{STAGE} {planned.block.describe()}"
+                for branch in planned.branches:
+                    yield from _results_in(branch)
+
+
+def _result_of(expected: Expected) -> str:
+    return f"{expected.who} expect {expected.expectation.describe()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     """An entry of the timeline, placed. `earliest` is in seconds from the start; `index` counts in the file's order."""
@@ -90,6 +108,15 @@ class Cue:
     earliest: float
     groups: PlannedGroups
     expect: tuple[Expected, ...]
+
+    def results(self) -> Iterator[str]:
+        """Who and what of each result that it can have, as written: `alice publish self`, `bob expect sees alice`."""
+        if self.entry.span is not None:
+            yield f"{STAGE} {self.entry.span.describe()}"
+        if isinstance(self.entry.trigger, When):
+            yield f"{STAGE} when {self.entry.trigger.pattern}"
+        yield from _results_in(self.groups)
+        yield from map(_result_of, self.expect)
 
     def lines(self) -> Iterable[str]:
         """The cue as a person reads it."""

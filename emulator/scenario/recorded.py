@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 import aiohttp
@@ -16,7 +17,11 @@ from emulator.scenario.rest import RestClient
 from emulator.scenario.runner import run_scenario_on
 from emulator.scenario.scene import Scene
 from emulator.scenario.schema import Scenario
+from emulator.timeline.build import Axis
 from emulator.timeline.model import Check, Json, Told, told_over
+
+if TYPE_CHECKING:
+    from emulator.scenario.travel import Travel
 
 TIMEOUT_SECS = 30.0
 """A long run has much to tell."""
@@ -26,10 +31,11 @@ _KINDS: Mapping[bool, Literal["step", "expect"]] = {True: "expect", False: "step
 
 
 class Logs:
-    """What an account's emulator has logged, by its admin API."""
+    """What an account's emulator has logged, by its admin API. `axis`: in real time or the account's."""
 
-    def __init__(self, rest: RestClient) -> None:
+    def __init__(self, rest: RestClient, *, axis: Axis = "real") -> None:
         self._rest = rest
+        self._axis = axis
         self._after: dict[str, int] = {}
 
     async def begin(self) -> None:
@@ -44,11 +50,14 @@ class Logs:
         return document
 
     async def _get(self, query: Mapping[str, int]) -> Any:
-        return await self._rest.call("GET", f"/_emulator/timeline?{urlencode(query)}", patience=TIMEOUT_SECS)
+        asked = urlencode({**query, "axis": self._axis})
+        return await self._rest.call("GET", f"/_emulator/timeline?{asked}", patience=TIMEOUT_SECS)
 
 
 class Recorded:
-    """One run under a camera; `document` is what the page draws, once it is over."""
+    """One run under a camera; `document` is what the page draws, once it is over. In travel time there is no media to
+    look at, and the axis is that of the account's time.
+    """
 
     def __init__(self, scenario: Scenario, facts: Mapping[str, str]) -> None:
         self._scenario = scenario
@@ -57,6 +66,9 @@ class Recorded:
         self._scene: Scene | None = None
         self._filming: asyncio.Task[None] | None = None
         self._began = 0.0
+        self._travel: Travel | None = None
+        self._set_out: datetime | None = None
+        """The account's time at the beginning, in travel time."""
         self._abandoned = False
         self.document: Json = {}
 
@@ -69,6 +81,7 @@ class Recorded:
     ) -> Report:
         """`run_scenario_on` with these options, and the document. Raises what that raises."""
         on_step, on_scene = options.pop("on_step", None), options.pop("on_scene", None)
+        travel = self._travel = options.get("travel")
         report = Report(self._scenario.name)
 
         def taken(result: StepResult) -> None:
@@ -84,7 +97,8 @@ class Recorded:
                 on_scene(scene)
 
         async with aiohttp.ClientSession() as http:
-            logs = Logs(RestClient(http, rest_url=rest_url, api_key=api_key, admin_token=admin_token))
+            rest = RestClient(http, rest_url=rest_url, api_key=api_key, admin_token=admin_token)
+            logs = Logs(rest, axis="real" if travel is None else "account")
             await logs.begin()
             try:
                 report = await run_scenario_on(
@@ -107,6 +121,9 @@ class Recorded:
         loop = asyncio.get_running_loop()
         self._began = began = loop.time()
         self._scene = scene
+        if self._travel is not None:
+            self._set_out = self._travel.clock.now()
+            return
         self._camera = Camera(scene, lambda: loop.time() - began)
         self._filming = loop.create_task(self._camera.run())
 
@@ -118,11 +135,17 @@ class Recorded:
 
     def _offset(self, document: Json) -> float:
         """Which second of the picture the run began at."""
+        if self._set_out is not None:
+            return (self._set_out - datetime.fromisoformat(document["began"])).total_seconds()
         now = asyncio.get_running_loop().time()
         ends = document["real_origin"] + document["seconds"]
         if abs(now - ends) < ELSEWHERE_SECS:  # the same machine, whose monotonic clock both go by
             return float(self._began - document["real_origin"])
         return float(document["seconds"] - (now - self._began))  # its picture ended a moment ago
+
+    def _names(self) -> dict[str, str]:
+        actors = {} if self._scene is None else self._scene.actors
+        return {actor.id: name for name, actor in actors.items()}
 
     def _told(self, report: Report, document: Json) -> Json:
         offset = self._offset(document)
@@ -139,7 +162,7 @@ class Recorded:
                 checks=[check_of(result, offset) for result in report.results],
                 tiles=[] if camera is None else camera.tiles(offset),
                 plots=[] if camera is None else camera.plots(offset),
-                names={} if camera is None else camera.names,
+                names=self._names() if camera is None else camera.names,
             ),
         )
 

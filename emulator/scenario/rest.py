@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
@@ -11,7 +10,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from emulator.scenario.errors import StageError
+from emulator.clients.unanswered import why_no_answer
+from emulator.scenario.errors import NoSuchRoom, StageError
 
 TOKEN_TTL_SECS = 3600
 """The longest the service grants (R-64)."""
@@ -61,13 +61,13 @@ class RestClient:
         return str(room["id"])
 
     async def find_room(self, room: str) -> str:
-        """The id of the room with this id or `unique_name`. Raises StageError when there is none, or no answer."""
+        """The id of the room with this id or `unique_name`. Raises NoSuchRoom, StageError when there is no answer."""
         for name in ("id", "unique_name"):
             found = await self.call("GET", f"/rooms?{urlencode({f'filter[{name}]': room})}")
             for each in found:
                 if str(each.get(name)).casefold() == room.casefold():
                     return str(each["id"])
-        raise StageError(f"there is no room with the id or unique_name {room!r:.80} in this account")
+        raise NoSuchRoom(f"there is no room with the id or unique_name {room!r:.80} in this account")
 
     async def lasting_token(self, room_id: str) -> str:
         """A client token that does not run out, wherever the account's clock is moved to. Raises StageError."""
@@ -156,18 +156,6 @@ class RestClient:
                 yield _told(answer.content)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StageError(f"GET {what}: {why_no_answer(error, self.root)}") from error
-
-
-def why_no_answer(error: Exception, root: str) -> str:
-    """What a person can do something about; `root` is where somebody should have answered."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno or 0
-        return f"nobody answers at {root} ({os.strerror(number) if number > 0 else error.os_error})"
-    if isinstance(error, aiohttp.InvalidURL):
-        return f"{root} is no URL of an emulator, such as http://127.0.0.1:8900"
-    if isinstance(error, TimeoutError):
-        return f"{root} did not answer in time"
-    return f"{type(error).__name__}: {error}"
 
 
 async def _told(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:

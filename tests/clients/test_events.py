@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from emulator.clients.events import (
+    ClientEvent,
     Connected,
+    Disconnected,
     EventHistory,
+    NothingMoreComes,
     ParticipantJoined,
     ParticipantLeft,
     TrackDisabled,
@@ -62,6 +65,31 @@ async def test_a_misspelt_field_is_an_error_and_no_long_wait(history: EventHisto
     history.append(ParticipantJoined("a"))
     with pytest.raises(ValueError, match="ParticipantJoined has no field 'participant'"):
         await history.wait_for(ParticipantJoined, {"participant": "a"})
+
+
+async def test_a_field_is_misspelt_also_before_any_such_event_has_come(history: EventHistory) -> None:
+    with pytest.raises(ValueError, match=r"ParticipantJoined has no field 'contxt'; did you mean 'context'\?"):
+        await history.wait_for(ParticipantJoined, {"contxt": "a"}, timeout=60)
+
+
+async def test_fields_of_the_kinds_that_a_kind_stands_for_are_no_mistake(history: EventHistory) -> None:
+    history.append(Connected())
+    history.append(ParticipantJoined("a", "Ada"))
+    assert await history.wait_for(ClientEvent, {"context": "Ada"}) == ParticipantJoined("a", "Ada")
+
+
+async def test_who_waits_is_told_when_the_session_ends_since_nothing_comes_after_that(history: EventHistory) -> None:
+    waiting = asyncio.create_task(history.wait_for(ParticipantJoined, timeout=60, who="bob"))
+    await asyncio.sleep(0)
+    history.append(Disconnected(1000, "user_initiated"))
+    async with asyncio.timeout(5):
+        with pytest.raises(
+            NothingMoreComes, match=r"(?s)notice ParticipantJoined, whose session has ended.*Disconnect"
+        ):
+            await waiting
+        with pytest.raises(NothingMoreComes, match="whose session has ended before it came"):
+            await history.wait_for(ParticipantJoined, timeout=60)
+        assert (await history.wait_for(Disconnected, timeout=60)).code == 1000
 
 
 def test_the_oldest_are_forgotten_and_numbers_go_on(history: EventHistory) -> None:

@@ -96,7 +96,9 @@ def test_missing_webhook_is_told_with_what_came(rooms_webhooks: Webhooks, rooms_
         rooms_webhooks.wait_for("session.ended", timeout=0.1)
     alice = rooms_participant("alice")
     rooms_webhooks.wait_for("participant.joined")
-    with pytest.raises(AssertionError, match=r"(?s)session_id is 'none' within 0\.1 s; what came:.*session\.started"):
+    with pytest.raises(
+        AssertionError, match=r"(?s)'none' within 0\.1 s; closest: session_id is '.*what came:.*session\.started"
+    ):
         rooms_webhooks.wait_for("participant.joined", {"participant_id": alice, "session_id": "none"}, timeout=0.1)
 
 
@@ -108,6 +110,18 @@ def test_webhook_that_cannot_come_is_refused_at_once(rooms_webhooks: Webhooks) -
     with pytest.raises(WrongArgument, match=r"'call.hangup'\. There are session.started, .* all video\.room\.\.\."):
         rooms_webhooks.received("call.hangup")
     assert rooms_webhooks.received("participant.joined") == []
+
+
+def test_conditions_on_webhooks_are_written_as_in_scenarios(rooms_webhooks: Webhooks, rooms_participant: Join) -> None:
+    alice = rooms_participant("alice")
+    for where in (
+        {"context.username": "alice"},
+        {"payload.context.username": "alice", "event_type": "video.room.*"},
+        {"data.payload.participant_id": alice},
+    ):
+        rooms_webhooks.wait_for("participant.joined", where)
+    with pytest.raises(AssertionError, match=r"within 0.1 s; closest: context.username is 'alice'; what came:"):
+        rooms_webhooks.wait_for("participant.joined", {"participant_id": alice, "context.username": "Bob"}, timeout=0.1)
 
 
 def test_bad_signature_fails_the_wait(rooms_webhooks: Webhooks, rooms_faults: Faults, rooms_participant: Join) -> None:

@@ -25,6 +25,7 @@ participants:
     streams: {self: {video: {source: test_card}, audio: {source: tone}}}
 timeline:
   - {at: 0s, do: {alice: [join, {publish: self}]}}
+  - {at: 1h, do: {alice: leave}}
 """
 
 
@@ -44,6 +45,37 @@ def test_somebody_of_the_test_meets_the_cast(
     ):
         stage.wait_for("alice leave", timeout=0.1)
     assert stage.results()[0].what == "join"
+
+
+@pytest.mark.rooms(scenario=STAGE)
+def test_a_step_that_the_scenario_does_not_have_is_not_waited_for(rooms_scenario: Scenarios) -> None:
+    with pytest.raises(AssertionError) as caught:
+        rooms_scenario.stage.wait_for("alice pubish self", timeout=600)
+    assert str(caught.value).splitlines() == [
+        "stage has no step 'alice pubish self'; did you mean 'alice publish self'?; it has:",
+        "  alice join",
+        "  alice publish self",
+        "  alice leave",
+    ]
+
+
+BROKEN_STAGE = """\
+version: 1
+name: broken
+room: {unique_name: lunch}
+participants: {alice: {}}
+timeline:
+  - at: 0s
+    do:
+      moderator: [{request: {method: GET, path: /rooms, status: 418}}, {request: {method: GET, path: /room_sessions}}]
+"""
+
+
+def test_a_step_whose_time_never_comes_is_not_waited_for(rooms_scenario: Scenarios) -> None:
+    stage = rooms_scenario.start(BROKEN_STAGE)
+    with pytest.raises(AssertionError, match="moderator request GET /room_sessions: not run"):
+        stage.wait_for("moderator request *sessions", timeout=600)
+    assert "418" in rooms_scenario.complaint()
 
 
 async def test_scenario_is_started_from_an_async_test(rooms_scenario_async: AsyncScenarios) -> None:

@@ -44,14 +44,19 @@ async def test_what_is_heard_of_and_what_is_so_can_be_expected(emulator: Emulato
       - participants: 2
       - streams: {published: 1, where: {audio_enabled: true}, within: 20s}
       - webhooks: {received: "video.room.participant.*", where: {payload.context: "*Bob*"}, signed: true, within: 20s}
+      - webhooks: {received: "*.joined", where: {context.username: Bob, payload.context.username: B*}, within: 20s}
+      - webhooks: {received: "*.joined", where: {event_type: "*joined", room_id: "${room.id}"}, count: 2, within: 20s}
+      - statistics: {where: {0.feeds.0.key: self, 0.feeds.0.audio.packets: ">= 1"}, within: 20s}
       - webhooks: {received: "*", count: ">= 3", in_order: true, undelivered: 0, within: 20s}
   - after: alice.published
-    do: [{wait_for: {webhook: video.room.session.started, as: hook}}, {note: "came ${hook.attempt}"}]
+    do:
+      - wait_for: {webhook: video.room.participant.joined, where: {context.username: Alice, attempt: 1}, as: hook}
+      - note: "came ${hook.attempt} ${hook.context.username} ${hook.data.payload.context.username}"
 """,
         "finally: {expect: {sessions: {active: 0}, participants: {present: 0}}}\n",
     )
     assert report.ok, report.describe()
-    assert "note came 1" in [result.what for result in report.results]
+    assert "note came 1 Alice Alice" in [result.what for result in report.results]
 
 
 async def test_what_is_not_so_is_told_with_what_came_closest(emulator: Emulator) -> None:
@@ -65,17 +70,20 @@ async def test_what_is_not_so_is_told_with_what_came_closest(emulator: Emulator)
       - sessions: {active: 2, within: 300ms}
       - latency: {from: room_deleted, to: participant_joined, below: 1s, within: 300ms}
       - webhooks: {received: video.room.session.ended, within: 300ms}
+      - webhooks: {received: "*.joined", where: {context.username: Carol}, within: 300ms}
       - statistics: {where: {nothing.there: ">= 1"}, within: 300ms}
 """,
     )
     told = "\n".join(result.message for result in report.failed)
-    assert len(report.failed) == 6, told
+    assert len(report.failed) == 7, told
     for message in (
         'but context.username is "Bob", wanted Carol',
         'expected items where unique_name is stages, count >= 1; got 0 of 1; closest: unique_name is "stage", wanted',
         "expected active sessions, count 2; got 1 of 1, after 0.3 s",
         "nothing to measure within 0.3 s: event room_deleted; none of that sort",
-        "expected webhooks video.room.session.ended, count >= 1; got 0 of 0; received: video.room.session.started",
+        "expected webhooks video.room.session.ended, count >= 1; got 0 of 0; received: 1 video.room.session.started, ",
+        'got 0 of 2; closest: context.username is "',
+        ', wanted Carol; webhook 3, video.room.participant.joined, tells {"session_id": ',
         "nothing.there is not there, wanted >= 1",
     ):
         assert message in told

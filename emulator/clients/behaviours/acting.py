@@ -11,7 +11,7 @@ import emulator.clients.behaviours  # noqa: F401 - importing the package fills t
 from emulator.clients.behaviours.base import Behaviour
 from emulator.clients.behaviours.registry import BehaviourSpec, make
 from emulator.clients.errors import BehaviourError, ClientStateError
-from emulator.clients.events import ClientEvent, Disconnected, Noticed
+from emulator.clients.events import ClientEvent, Disconnected, NothingMoreComes, Noticed
 
 if TYPE_CHECKING:
     from emulator.clients.room_client import RoomClient
@@ -53,7 +53,7 @@ async def _live(me: RoomClient, habit: Behaviour, news: _News, end: Callable[[],
         await habit.begin(me)
         while not isinstance(event := await news.next(), Disconnected):
             await habit.notice(me, event)
-    except ClientStateError:
+    except (ClientStateError, NothingMoreComes):
         if me.status == "connected":
             raise  # else the session has ended under its hands, which is no fault
     finally:

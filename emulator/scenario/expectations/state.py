@@ -218,14 +218,18 @@ class Streams(_Counting):
     "statistics",
     Record(
         "statistics",
-        {"where": Field(WHERE, required=True, about="conditions on what /_emulator/stats tells, by dotted path")},
+        {
+            "where": Field(
+                WHERE, required=True, about="conditions on what /_emulator/stats tells of the room, by dotted path"
+            )
+        },
         lambda mark, where: where,
     ),
     kinds=STAGE_EXPECTATIONS,
 )
 @dataclass(frozen=True, slots=True)
 class Statistics(Expectation):
-    """What the emulator counts of connections, feeds and subscriptions."""
+    """What the emulator counts of connections, feeds and subscriptions of the room; the session's begins with `0.`."""
 
     where: Where
 
@@ -237,7 +241,7 @@ class Statistics(Expectation):
 
     async def verify(self, scene: Scene, who: str) -> None:
         async def looked() -> str | None:
-            told = await scene.rest.call("GET", "/_emulator/stats")
+            told = await scene.rest.call("GET", f"/_emulator/stats?room_id={scene.room_id}")
             misses = self.where.misses(told)
             return ", ".join(misses) if misses else None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +13,17 @@ from emulator.scenario.cast import Cast
 from emulator.scenario.errors import ExpectationFailed
 from emulator.scenario.expectations.base import STAGE_EXPECTATIONS, Expectation, expectation
 from emulator.scenario.expectations.state import look_until, mismatch
-from emulator.scenario.news import WEBHOOK
+from emulator.scenario.news import WEBHOOK, webhook_facts
 from emulator.scenario.reading.conditions import ANYTHING, AT_LEAST_ONE, COUNT, WHERE, Condition, Where
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.nodes import Mark, Node
 from emulator.scenario.reading.shapes import Field, Flag, JsonSchema, Record
 from emulator.scenario.scene import Scene
+
+MAX_SHOWN = 600
+"""Characters of a payload in a message."""
+_Hook = tuple[dict[str, Any], dict[str, Any]]
+"""A webhook as the sink has it, and what conditions look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,11 @@ class _Webhooks:
         {
             "received": Field(WEBHOOK, about="the type of a webhook, or a glob, that has come"),
             "count": Field(COUNT, about="how many of those; at least one if left out"),
-            "where": Field(WHERE, about="what those are like: paths in `data`, such as payload.participant_id"),
+            "where": Field(
+                WHERE,
+                about="what those are like: fields of the payload, such as participant_id or context.username; "
+                "event_type and what else stands beside the payload goes, too",
+            ),
             "signed": Field(Flag(), about="whether the signatures of all that came are good"),
             "in_order": Field(Flag(), about="first attempts came in the order in which things happened"),
             "undelivered": Field(COUNT, about="how many are on their way, given up or dropped"),
@@ -119,20 +130,33 @@ class Webhooks(Expectation):
 
     def _received(self, came: list[dict[str, Any]]) -> str | None:
         wanted = self.wanted
-        hooks = [(one, data) for one in came if (data := _data(one)) is not None]
+        hooks = [(one, webhook_facts(data)) for one in came if (data := _data(one)) is not None]
         glob = wanted.received or "*"
-        of_type = [(one, data) for one, data in hooks if fnmatch.fnmatchcase(str(data.get("event_type")), glob)]
+        of_type = [(one, facts) for one, facts in hooks if fnmatch.fnmatchcase(str(facts.get("event_type")), glob)]
         if wanted.received is not None:
-            wrong = mismatch([data for _, data in of_type], wanted.where, wanted.count, f"webhooks {glob}")
+            wrong = mismatch([facts for _, facts in of_type], wanted.where, wanted.count, f"webhooks {glob}")
             if wrong is not None:
-                types = ", ".join(dict.fromkeys(str(data.get("event_type")) for _, data in hooks)) or "nothing"
-                return f"{wrong}; received: {types}" if not of_type else wrong
-        fitting = [one for one, data in of_type if wanted.where.fits(data)]
+                return f"{wrong}{_what_came(hooks, of_type, wanted.where)}"
+        fitting = [one for one, facts in of_type if wanted.where.fits(facts)]
         if wanted.signed is not None:
             for one in fitting:
                 if one["signature"]["valid"] is not wanted.signed:
                     return f"webhook {one['number']}: {one['signature'].get('problem', 'its signature is good')}"
         return _disorder(fitting) if wanted.in_order else None
+
+
+def _what_came(hooks: list[_Hook], of_type: list[_Hook], where: Where) -> str:
+    """The one that came nearest, with all it tells; of another type, what there is."""
+    if not hooks:
+        return "; no webhook has come at all"
+    if not of_type:
+        counts = Counter(str(facts.get("event_type")) for _, facts in hooks)
+        return f"; received: {', '.join(f'{count} {name}' for name, count in counts.items())}"
+    if not where.conditions:
+        return ""
+    one, facts = min(reversed(of_type), key=lambda hook: len(where.misses(hook[1])))
+    told = json.dumps(facts["data"].get("payload"), ensure_ascii=False)
+    return f"; webhook {one['number']}, {facts.get('event_type')}, tells {told[:MAX_SHOWN]}"
 
 
 def _state(delivery: Mapping[str, Any]) -> str:
