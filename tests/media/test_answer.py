@@ -9,7 +9,6 @@ import pytest
 from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.errors import NegotiationError
 from emulator.media.transport.negotiation import (
-    ABS_SEND_TIME,
     AUDIO_LEVEL,
     H264,
     MID,
@@ -62,7 +61,7 @@ def test_a_publishers_m_lines_are_both_received_with_their_mids_and_bundle() -> 
     assert (negotiated.remote.ufrag, negotiated.remote.setup) == ("MXCm", Setup.ACTPASS)
 
 
-def test_one_codec_per_m_line_remb_and_no_transport_cc() -> None:
+def test_one_codec_per_m_line_remb_and_neither_transport_cc_nor_send_times() -> None:
     answer, negotiated = make_answer(samples.CHROMIUM_PUBLISHER, LOCAL, PUBLISHER_POLICY)
     audio, video = SessionDescription.parse(answer).media
 
@@ -70,9 +69,9 @@ def test_one_codec_per_m_line_remb_and_no_transport_cc() -> None:
     assert set(video.codecs[0].rtcp_fb) == {"goog-remb", "ccm fir", "nack", "nack pli"}
     assert audio.codecs[0].rtcp_fb == ()
     assert "transport" not in answer
-    assert set(audio.extensions.values()) == {MID, AUDIO_LEVEL, ABS_SEND_TIME}
-    assert set(video.extensions.values()) == {MID, ABS_SEND_TIME}
-    assert negotiated.by_mid("1").extensions == {MID: 4, ABS_SEND_TIME: 2}
+    assert set(audio.extensions.values()) == {MID, AUDIO_LEVEL}
+    assert set(video.extensions.values()) == {MID}
+    assert negotiated.by_mid("1").extensions == {MID: 4}
 
 
 def test_what_the_publisher_announces_is_reported() -> None:

@@ -11,11 +11,11 @@ from .parameters import DtlsRole, TransportParameters
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
 REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 
-EXTENSIONS = (MID, AUDIO_LEVEL, ABS_SEND_TIME)
+# No send times (abs-send-time): nobody here estimates from them, and no packet that is forwarded has any.
+EXTENSIONS = (MID, AUDIO_LEVEL)
 SIMULCAST_EXTENSIONS = (RID, REPAIRED_RID)
 MAX_LAYERS = 3
 """As many of a simulcast as Janus takes: the best ones of the offer."""

@@ -22,7 +22,6 @@ from emulator.wire.sdp import (
 )
 
 from .negotiation import (
-    ABS_SEND_TIME,
     AUDIO_LEVEL,
     MID,
     OPUS,
@@ -61,7 +60,7 @@ class OfferedMedia:
         codecs: tuple[Codec, ...] = (OPUS,),
         source: LocalSource | None = None,
     ) -> OfferedMedia:
-        return cls("audio", mid, direction, codecs, {AUDIO_LEVEL: 1, ABS_SEND_TIME: 2, MID: 4}, source=source)
+        return cls("audio", mid, direction, codecs, {AUDIO_LEVEL: 1, MID: 4}, source=source)
 
     @classmethod
     def video(
@@ -74,7 +73,7 @@ class OfferedMedia:
         rids: tuple[str, ...] = (),
     ) -> OfferedMedia:
         # Ids must agree between bundled m-lines (RFC 9143 section 9.2).
-        extensions = {ABS_SEND_TIME: 2, MID: 4}
+        extensions = {MID: 4}
         if rids:
             extensions |= {RID: 10, REPAIRED_RID: 11}
         return cls("video", mid, direction, codecs, extensions, source=source, rids=rids)
