@@ -36,6 +36,7 @@ _WISH = closed_schema(
         "context": {"description": "A text, or JSON that is sent as one."},
         "kind": {"enum": ["web", "telephone"]},
         "messages": {"type": "boolean", "description": "Whether it sends and reads messages."},
+        "listens": {"type": "boolean", "description": "False: it is not sent the mixed audio; most of a crowd's cost."},
         "token_ttl_secs": {
             **_TTL,
             "description": "How long its client token lasts; if left out, it does not run out.",

@@ -83,6 +83,7 @@ class People:
                 context=context if context is None or isinstance(context, str) else json.dumps(context),
                 kind=wish.get("kind", "web"),
                 messages=wish.get("messages", False),
+                listens=wish.get("listens", True),
                 rng=rng,
             )
             try:

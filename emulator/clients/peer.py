@@ -265,12 +265,14 @@ class MixConnection(PeerConnection):
     """MIX: one audio m-line, `sendrecv`. Nothing is sent until somebody does so through `audio`.
 
     What comes is given to `heard`. As long as nobody listens there, it is only counted and kept (`unheard_mix.py`).
+    Without `listens` it is `sendonly`, and nothing comes.
     """
 
-    def __init__(self, name: str, settings: MediaSettings, *, heard: AudioReception) -> None:
+    def __init__(self, name: str, settings: MediaSettings, *, heard: AudioReception, listens: bool = True) -> None:
         super().__init__(name, settings)
         self.audio: RtpSender | None = None
         self._heard = heard
+        self._listens = listens
         self._unheard: UnheardMix | None = None
         self._listened_at: float | None = None
         self._asleep = False
@@ -278,7 +280,8 @@ class MixConnection(PeerConnection):
         self._rest = beat_of(self._loop, REST_SECS)
         self._ssrc = settings.ssrc()
         source = LocalSource(self._ssrc, settings.cname, "-", settings.uuid())  # a sender without a track (S-61)
-        self._offered = (OfferedMedia.audio("0", Direction.SENDRECV, source=source),)
+        direction = Direction.SENDRECV if listens else Direction.SENDONLY
+        self._offered = (OfferedMedia.audio("0", direction, source=source),)
 
     def offer(self) -> str:
         return make_offer(self._offered, self._peer.local)
@@ -287,16 +290,20 @@ class MixConnection(PeerConnection):
         """Raises MediaError for an answer that is none, or does not send: the SDK would time out (S-58, T-24)."""
         negotiated = _accepted(self.name, answer, self._offered)
         media = _sending(self.name, negotiated, "0", "S-58")
+        self.audio = self._make_sender(media, self._ssrc)
+        if self._listens:
+            self._receive_mix(media)
+        self._begin(negotiated)
+
+    def _receive_mix(self, media: NegotiatedMedia) -> None:
         if not media.direction.receives:
             raise MediaError(f"{self.name}: expected the answer's audio to be sendrecv (S-58), got {_theirs(media)}")
-        self.audio = self._make_sender(media, self._ssrc)
         self._unheard = UnheardMix(
             self._make_receiver(media, self._heard.receive),
             unseal=self._peer.unseal,
             on_malformed=self._malformed,
         )
         self._heard.on_listen = self._listen
-        self._begin(negotiated)
 
     def close(self) -> None:
         self._rest.remove(self._look)
@@ -304,6 +311,8 @@ class MixConnection(PeerConnection):
 
     def _connected(self) -> None:
         super()._connected()
+        if self._unheard is None:
+            return
         self._rest.add(self._look)
         if self._listened_at is None:
             self._fall_asleep()

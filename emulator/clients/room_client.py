@@ -44,8 +44,8 @@ class RoomClient(RoomMember):
         return self.subscription(participant, key).statistics
 
     def audio(self, seconds: float = 1.0) -> NDArray[np.float32]:
-        """The last of the mixed audio: mono, 48 kHz, -1 to 1; 10 s at most."""
-        return self.heard.samples(seconds=seconds)
+        """The last of the mixed audio: mono, 48 kHz, -1 to 1; 10 s at most. Raises ClientStateError."""
+        return self._ear(None).samples(seconds=seconds)
 
     # -- seeing ---------------------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class RoomClient(RoomMember):
     async def hears(self, who: RoomSession | int, *, within: float = 5.0, through: Subscription | None = None) -> float:
         """That client's tone (or the tone with that index) is in the mixed audio, or in one subscription's.
 
-        Returns its level in dBFS.
+        Returns its level in dBFS. Raises ClientStateError for the mixed audio of a client made with `listens=False`.
         """
         return await watching.hear(
             self._ear(through), _tone_of(who), f"{self.name} to hear {_voice(who)}", within=within
@@ -156,7 +156,11 @@ class RoomClient(RoomMember):
         return self.subscriptions.get(place)
 
     def _ear(self, through: Subscription | None) -> AudioReception:
-        return self.heard if through is None else through.heard
+        if through is not None:
+            return through.heard
+        if not self._listens:
+            raise ClientStateError(f"{self.name}: made with listens=False, it is not sent the mixed audio")
+        return self.heard
 
 
 def _card_of(participant: Who, key: str) -> functools.partial[bool]:

@@ -80,6 +80,7 @@ class RoomSession:
     rng              source of all ids, SSRCs and draws; unseeded unless given
     kind             "web", or "telephone": somebody who calls in, with audio in the mix and nothing else
     messages         as `enableMessages` of the SDK: joins the text room, too, over a data channel of its own
+    listens          False: is not sent the mixed audio, which every browser is; most of what a crowd costs
     media_host       address to which the UDP sockets are bound; the one by which `ws_url` is reached unless given
     media            False: nothing is sent or received but signaling, and nothing waits for real time; only over an
                      in-memory transport (`open_transport=memory_opener(lobby)`), which the server knows by that
@@ -98,6 +99,7 @@ class RoomSession:
         rng: Random | None = None,
         kind: Kind = "web",
         messages: bool = False,
+        listens: bool = True,
         media_host: str | None = None,
         workers: Workers | None = None,
         certificate: Certificate | None = None,
@@ -134,6 +136,7 @@ class RoomSession:
         self._certificate = certificate
         self._open_transport = open_transport
         self._media = media
+        self._listens = listens
         self._request_timeout = request_timeout
         self._keepalive_interval = keepalive_interval
         self._connect_timeout = connect_timeout
@@ -271,7 +274,7 @@ class RoomSession:
             )
             await joining.listen(janus, self._handles, self._roster, self.room_id)
         if self._media:
-            self._mix = MixConnection(f"{self.name}: MIX", settings, heard=self.heard)
+            self._mix = MixConnection(f"{self.name}: MIX", settings, heard=self.heard, listens=self._listens)
             self._mix.on_failed = lambda reason: self._background.fault(f"MIX: {reason}")
         await self._join_mix(janus, settings.uuid())
         self._joined = Joined(

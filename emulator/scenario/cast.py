@@ -105,6 +105,7 @@ class Behaviour:
 class Participant:
     """`index` counts the order of declaration and picks the tone; `context` is the text sent at joining. `messages`
     says whether messages are wanted; None: if there are any in the scenario. A telephone only speaks and hears.
+    Who does not listen is not sent the mixed audio.
 
     `watched` are the media that a subscription by declaration takes. `vary` is drawn anew for each member of a group: a
     key of the context and the kind of its value (see `variation`). `token_ttl` is in seconds; None: the token does
@@ -120,6 +121,7 @@ class Participant:
     streams: Mapping[str, StreamSpec] = field(default_factory=dict)
     subscribe: Policy | tuple[StreamName, ...] = "none"
     messages: bool | None = None
+    listens: bool = True
     kind: Kind = "web"
     watched: tuple[str, ...] = ("audio", "video")
     token_ttl: int | None = None

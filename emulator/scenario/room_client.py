@@ -35,6 +35,7 @@ class RoomClientOnStage:
             rng=ticket.rng,
             kind=ticket.participant.kind,
             messages=ticket.participant.messages is True,
+            listens=ticket.participant.listens,
             open_transport=open_transport or open_websocket,
             media=open_transport is None,
         )

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from emulator.clients.audio_reception import AudioReception
+from emulator.clients.errors import ClientStateError
 from emulator.clients.stream_receiver import StreamReceiver
 from emulator.clients.unheard_mix import OPENED_EVERY, UnheardMix
 from emulator.media.rtp.header import HEADER
@@ -105,6 +106,20 @@ def test_another_source_begins_anew(line: Line) -> None:
     assert packet is not None
     assert line.mix.receive([bytes(packet)], 0.5) == (1, 0.5)
     assert [frame.data for frame, _ in line.mix.open()] == [b"other"]
+
+
+async def test_who_does_not_listen_is_sent_no_mix_and_heard_all_the_same(join: MakeClient) -> None:
+    alice = await join("Alice")
+    bob = await join("Bob", tone=5, listens=False)
+    for client in (alice, bob):
+        await client.publish("self", video=None, audio={"source": "tone"})
+    await alice.hears(bob)
+    assert alice.heard.packets_received > 0
+    assert bob.heard.packets_received == 0
+    with pytest.raises(ClientStateError, match="listens=False, it is not sent the mixed audio"):
+        await bob.hears(alice)
+    watched = await bob.subscribe(alice)
+    await bob.hears(alice, through=watched)
 
 
 async def test_who_begins_to_listen_hears_what_was_there_before(join: MakeClient) -> None:

@@ -21,6 +21,8 @@ class _Hearing(Expectation):
         other = cast.find(self.participant, issues)
         if other.name == who and not other.members:
             raise issues.misread(self.participant.mark, f"{who} is never in the mix that {who} is sent")
+        if not cast[who].listens:
+            raise issues.misread(self.participant.mark, f"{who} has listens: false, and is not sent the mix")
         if not any(stream.audio and AUDIO_SOURCES[stream.audio.source].tells for stream in other.streams.values()):
             message = f"{other.name} declares no stream with a tone or speech, which is what a voice is told by"
             raise issues.misread(self.participant.mark, message)

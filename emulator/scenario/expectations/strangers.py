@@ -73,6 +73,8 @@ class HearsTone(Expectation):
 
     def check(self, who: str, cast: Cast, issues: Issues) -> None:
         """Anybody may say anything."""
+        if not cast[who].listens:
+            raise issues.misread(self.mark, f"{who} has listens: false, and is not sent the mix")
 
     async def verify(self, scene: Scene, who: str) -> None:
         await scene.client(who).hears(self.tone, within=self.within)

@@ -136,6 +136,7 @@ def _participant(
     streams: dict[str, StreamSpec] | None = None,
     subscribe: tuple[Policy | tuple[StreamName, ...], tuple[str, ...]] = ("none", MEDIA),
     messages: bool | None = None,
+    listens: bool = True,
     token_ttl: float | None = None,
     behaviours: tuple[Behaviour, ...] = (),
     count: int = 0,
@@ -151,6 +152,7 @@ def _participant(
         streams=streams or {},
         subscribe=subscribe[0],
         messages=messages,
+        listens=listens,
         kind=kind,
         watched=subscribe[1],
         token_ttl=None if token_ttl is None else round(token_ttl),
@@ -175,6 +177,9 @@ class _Participant:
             "streams": Field(Streams(), about="what can be published, by stream key"),
             "subscribe": Field(_Watching(), about="whose streams are watched from the join on; none if left out"),
             "messages": Field(Flag(), about="whether messages are wanted; if left out, when the scenario has any"),
+            "listens": Field(
+                Flag(), about="false: is not sent the mixed audio, as every browser is; most of what a crowd costs"
+            ),
             "token_ttl": Field(
                 Duration(positive=True), about="how long client tokens last; if left out, they do not run out"
             ),
