@@ -63,7 +63,11 @@ PROBLEMS = Option(
     " requests without an answer (default: ignore; they are in the report of failed tests)",
 )
 
-ALL = (URL, ADMIN_TOKEN, SEED, ARTIFACTS, OUTPUT, PROBLEMS)
+CONTRACT = Option(
+    "contract", "FILE", "write what the tests have used of the API, for `rooms-emulator contract verify FILE`"
+)
+
+ALL = (URL, ADMIN_TOKEN, SEED, ARTIFACTS, OUTPUT, PROBLEMS, CONTRACT)
 DEFAULT_OUTPUT = "rooms-emulator-output"
 
 
@@ -72,6 +76,7 @@ def check(config: pytest.Config) -> None:
     artifacts(config)
     problems(config)
     whole(SEED, config)
+    contract(config)
 
 
 def whole(option: Option, config: pytest.Config) -> int | None:
@@ -98,6 +103,17 @@ def problems(config: pytest.Config) -> Problems:
     if found not in ("ignore", "warn", "fail"):
         raise pytest.UsageError(f"{PROBLEMS.flag}: expected {', '.join(get_args(Problems))}, got {found!r}")
     return found  # type: ignore[return-value]  # just checked
+
+
+def contract(config: pytest.Config) -> Path | None:
+    """An absolute path as that of `output`. Raises pytest.UsageError when no file can be there."""
+    found = CONTRACT.of(config)
+    if found is None:
+        return None
+    path = config.rootpath / found
+    if path.is_dir() or not path.parent.is_dir():
+        raise pytest.UsageError(f"{CONTRACT.flag}: no file can be written at {path}")
+    return path
 
 
 def output(config: pytest.Config) -> Path:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import telnyx
 
     from conftest_plugin.clock import AsyncClock, Clock
+    from conftest_plugin.consumption import Consumption
     from conftest_plugin.faults import AsyncFaults, Faults
     from conftest_plugin.participants import AsyncParticipant, Participant
     from conftest_plugin.performance import AsyncScenarios, Scenarios, Theatre
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 MARK = "rooms"
 _WATCH: pytest.StashKey[Watch] = pytest.StashKey()
+_USE: pytest.StashKey[Consumption] = pytest.StashKey()
 _STAGES: pytest.StashKey[Scenarios] = pytest.StashKey()
 
 
@@ -57,6 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     options.check(config)
     import_as_written(config)
+    path = options.contract(config)
+    if path is not None:
+        from conftest_plugin.consumption import Consumption
+
+        config.stash[_USE] = Consumption(config, path)
+        config.pluginmanager.register(config.stash[_USE], "rooms-emulator-contract")
     config.addinivalue_line(
         "markers",
         f"{MARK}(scenario=..., inputs={{...}}, seed=N, faults=[...], time=..., problems=...): what the test's account"
@@ -149,7 +157,12 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
             yield tenant
         watch.check()
     finally:
-        rooms_emulator_server.close_account(tenant)
+        try:
+            use = request.config.stash.get(_USE, None)
+            if use is not None:
+                use.note(rooms_emulator_server, tenant)
+        finally:
+            rooms_emulator_server.close_account(tenant)
 
 
 @pytest.fixture

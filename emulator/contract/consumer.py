@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -59,6 +59,8 @@ class Recorded:
     answer: Any
     text: str | None = None
     """The body as it was sent, when that was no JSON."""
+    account: int = 0
+    """Names and ids are one account's: the same name in another is another room."""
 
     def as_json(self) -> dict[str, Any]:
         told: dict[str, Any] = {"method": self.method, "path": self.path, "query": self.query, "status": self.status}
@@ -66,6 +68,8 @@ class Recorded:
             told["body"] = self.body
         if self.text is not None:
             told["body_text"] = self.text
+        if self.account:
+            told["account"] = self.account
         if self.answer is not NOTHING:
             told["answer"] = self.answer
         return told
@@ -107,8 +111,16 @@ class Contract:
             raise ContractError(f"{path}: no consumer contract, which is text in UTF-8: {error.reason}") from None
         except (ValueError, RecursionError) as error:
             raise ContractError(f"{path}: no JSON: {error}") from None
+        try:
+            return cls.of_json(raw)
+        except ContractError as error:
+            raise ContractError(f"{path}: {error}") from None
+
+    @classmethod
+    def of_json(cls, raw: Any) -> Contract:
+        """Raises ContractError."""
         if not isinstance(raw, dict) or raw.get("consumer_contract") != VERSION:
-            raise ContractError(f'{path}: a consumer contract has "consumer_contract": {VERSION}')
+            raise ContractError(f'a consumer contract has "consumer_contract": {VERSION}')
         try:
             return cls(
                 str(raw["consumer"]),
@@ -127,12 +139,35 @@ class Contract:
                         int(each["status"]),
                         each.get("answer", NOTHING),
                         None if each.get("body_text") is None else str(each["body_text"]),
+                        int(each.get("account", 0)),
                     )
                     for each in raw["exchanges"]
                 ],
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ContractError(f"{path}: not a whole contract: {error!r:.80}") from None
+            raise ContractError(f"not a whole contract: {error!r:.80}") from None
+
+    def add(self, other: Contract, document: Document | None = None) -> None:
+        """What has been used elsewhere, too. Of accounts in which nothing new was said, no exchange is kept."""
+        document = document or rooms_document()
+        for name, use in other.uses.items():
+            ours = self.uses.setdefault(name, Use())
+            ours.calls += use.calls
+            ours.statuses |= use.statuses
+            ours.parameters |= use.parameters
+            ours.body |= use.body
+        for counts, more in ((self.signaling, other.signaling), (self.webhooks, other.webhooks)):
+            for name, count in more.items():
+                counts[name] = counts.get(name, 0) + count
+        said = {_kind_of(exchange, document) for exchange in self.exchanges}
+        for account in dict.fromkeys(exchange.account for exchange in other.exchanges):
+            exchanges = [exchange for exchange in other.exchanges if exchange.account == account]
+            kinds = {_kind_of(exchange, document) for exchange in exchanges}
+            if kinds <= said or len(self.exchanges) + len(exchanges) > MAX_EXCHANGES:
+                continue
+            said |= kinds
+            number = self.exchanges[-1].account + 1 if self.exchanges else 0
+            self.exchanges += [replace(exchange, account=number) for exchange in exchanges]
 
 
 # -- making one -------------------------------------------------------------------------------------------------------
@@ -178,6 +213,13 @@ def _note_call(contract: Contract, entry: Mapping[str, Any], document: Document,
         if text is not None and entry.get("sizes", {}).get("request", 0) > len(text.encode()):
             return  # cut when it was noted: it was JSON, perhaps, and can not be said again
         contract.exchanges.append(Recorded(entry["method"], path, entry["query"], body, entry["status"], answer, text))
+
+
+def _kind_of(exchange: Recorded, document: Document) -> tuple[object, ...]:
+    operation = document.find(exchange.method, f"/v2{exchange.path}")
+    parameters = frozenset(name for name, _ in parse_qsl(exchange.query, keep_blank_values=True))
+    fields = frozenset(_pointers(exchange.body)) if isinstance(exchange.body, dict) else frozenset()
+    return (operation and operation.id, exchange.status, parameters, fields)
 
 
 def _json(text: str) -> Any:
@@ -231,6 +273,7 @@ class Replay:
         self._api = api
         self._document = document or rooms_document()
         self._known: dict[str, str] = {}
+        self._account = 0
 
     async def run(self) -> list[Verified]:
         """Rooms that it makes are deleted in the end, whatever happens."""
@@ -240,6 +283,8 @@ class Replay:
                 operation = self._document.find(exchange.method, exchange.path)
                 name = operation.id if operation is not None else f"{exchange.method} {exchange.path}"
                 self._api.current = f"{number} {name}"
+                if exchange.account != self._account:
+                    self._account, self._known = exchange.account, {}
                 try:
                     await self._again(exchange, operation)
                 except Differs as difference:
@@ -285,7 +330,8 @@ class Replay:
 
     def _named(self, name: str) -> str:
         """Names are unique in an account, so those of a replay are its own."""
-        return self._known.setdefault(f"name {name}", f"{self._api.run}-{name}"[:200])
+        own = f"{self._api.run}-{self._account}-{name}" if self._account else f"{self._api.run}-{name}"
+        return self._known.setdefault(f"name {name}", own[:200])
 
     def _learn(self, recorded: Any, given: Any) -> None:
         """What stood where an id or a token of the recording stood is that id or token here."""
