@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from aiohttp import web
 
@@ -32,8 +33,14 @@ WEBHOOK_FIELDS: Mapping[str, Check] = {
 }
 """The same for compositions. `null` unsets them."""
 
+
+def _name(pointer: str, value: Any) -> str | None:
+    """An empty one is none, as in state documents: no two rooms clash for having no name."""
+    return text(pointer, value) or None
+
+
 FIELDS: Mapping[str, Check] = {
-    "unique_name": nullable(text),
+    "unique_name": nullable(_name),
     "max_participants": integer_between(*MAX_PARTICIPANTS_RANGE),
     "enable_recording": boolean,
     "video_codecs": nullable(some_of(*VIDEO_CODECS)),

@@ -199,10 +199,25 @@ class AccountComposer:
         found = self.account.records.recordings.values()
         return [each for each in found if each.session_id == composition.session_id and composition.session_id]
 
+    def _check_files(self, recordings: list[Recording]) -> None:
+        """Raises FilmError for a recording made here whose file somebody took away: a film without it would be another.
+
+        There is no failed status (rest-and-webhooks.md, section 4, "Composition"): it stays in processing, and
+        `/_emulator/compositions` has the reason.
+        """
+        for each in recordings:
+            if not (each.made_here and each.status == "completed" and each.length):
+                continue
+            path = self._studio.files.find(self.account.id, each.id)
+            if path is None or not path.is_file():
+                what = "its file" if path is None else f"the file {path.name}"
+                raise FilmError(f"the {each.kind} recording {each.id} cannot be read: {what} is gone")
+
     def _sources(self, composition: Composition) -> list[Source]:
         from emulator.recording.film.script import Source
 
         recordings = self._recordings(composition)
+        self._check_files(recordings)
         together = all(each.moment is not None for each in recordings)
         found = []
         for each in recordings:

@@ -122,6 +122,14 @@ async def test_video_codecs_are_kept_in_their_order_and_null_unsets_them(api: Se
     assert "video_codecs" not in (await api.patch(f"/rooms/{room['id']}", {"video_codecs": None})).data
 
 
+async def test_an_empty_name_is_none_so_that_a_state_document_says_the_same(api: Served) -> None:
+    one, two = await api.room(unique_name=""), await api.room(unique_name="")
+    assert one.get("unique_name") == two.get("unique_name") == (await api.room()).get("unique_name")
+    named = await api.room(unique_name="named")
+    assert (await api.patch(f"/rooms/{named['id']}", {"unique_name": ""})).data.get("unique_name") is None
+    await api.room(unique_name="named")
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize(
     ("field", "value"),

@@ -246,6 +246,28 @@ async def test_what_cannot_be_made_says_why_and_a_step_tries_again(
     assert (await cutter.until(composition, "completed")).size_mb > 0
 
 
+async def test_film_of_recordings_whose_files_are_gone_is_not_made_and_says_so(
+    house: House, cutter: Cutter, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await short(house)
+    audio = next(each for each in await house.recordings(2) if each.type == "audio")
+    folder = house.folder()
+    assert folder is not None
+    (path,) = folder.rglob(f"*{audio.id}.ogg")
+    kept = path.read_bytes()
+    path.unlink()
+    composition = await cutter.ask(session)
+    async with asyncio.timeout(PATIENCE_SECS):
+        while "problem" not in (job := await cutter.job(composition)):  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(0.05)
+    assert job["status"] == "processing"
+    assert job["problem"] == f"the audio recording {audio.id} cannot be read: the file {path.name} is gone"
+    assert job["problem"] in caplog.text
+    path.write_bytes(kept)
+    await cutter.call("POST", f"/{composition}/steps")
+    assert (await cutter.until(composition, "completed")).size_mb > 0
+
+
 async def test_recordings_in_the_making_are_shown(house: House) -> None:
     alice = await house.client(await house.room(unique_name="board"), "Alice")
     await alice.publish("self")
