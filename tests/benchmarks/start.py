@@ -27,18 +27,23 @@ API_KEY = "KEY_bench"
 LONGEST_START = 20.0
 ROOM_SECS = 4.0
 
-# Nothing of this project is in it. Answers as the emulator does, from a list in memory.
+# Nothing of this project is in it. Its answers have the fields of the emulator's, so that both write and carry the same
+# JSON, from a list in memory; a POST's body is parsed, and answered as a room. It checks nothing and keeps nothing.
 BARE = """
 import sys
 from aiohttp import web
 
-ROOMS = [{"id": str(number), "unique_name": f"room {number}", "max_participants": 10} for number in range(3)]
+AT = "2026-09-17T20:00:00.123456Z"
+ROOM = {"id": "4d8f1d9e-0f5c-4c1b-8ecf-2f1d9e0f5c4c", "record_type": "room", "max_participants": 10,
+        "enable_recording": False, "created_at": AT, "updated_at": AT}
+ROOMS = [{**ROOM, "unique_name": f"first {number}"} for number in range(3)]
+META = {"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": len(ROOMS)}
 
 async def listed(request):
-    return web.json_response({"data": ROOMS, "meta": {"total_results": len(ROOMS)}})
+    return web.json_response({"data": ROOMS, "meta": META})
 
 async def created(request):
-    return web.json_response({"data": {"id": "x", "max_participants": 10, **await request.json()}}, status=201)
+    return web.json_response({"data": {**ROOM, **await request.json()}}, status=201)
 
 async def ready(request):
     return web.Response(text="ok")
