@@ -273,8 +273,9 @@ class WireLog:
         if got > MAX_TEXT:
             answered = answered[:MAX_TEXT]
         now, real = self._now(), self._real()
-        self._tally.call(surface, method, route, status, real - began)
-        fields = (now, real, surface, method, target, route, status, real - began, asked, answered, sent, got, faults)
+        took = real - began
+        self._tally.call(surface, method, route, status, took)
+        fields = (now, real, surface, method, target, route, status, took, asked, answered, sent, got, faults)
         self._add(OVERHEAD + len(target) + len(asked) + len(answered), RestCall, fields)
 
     def frame(

@@ -66,11 +66,9 @@ def _parsed(raw: bytes) -> Body | None:
 
 async def read_raw(request: web.Request, limit: int) -> bytes:
     """The body as it came; empty if there is none. Raises BodyTooLarge (413), UnreadableBody (400)."""
-    if not request.body_exists:
-        return b""
     content = request.content
     try:
-        # Mostly all of it has come with the head: then nothing need wait.
+        # Mostly all of it has come with the head, or there is none: then nothing need wait.
         body = content.read_nowait() if content.is_eof() else await _read_on(request, limit)
     except web.RequestPayloadError as error:
         content.feed_eof()  # nothing more can come of it: or aiohttp reads on, and logs the same error again

@@ -17,6 +17,8 @@ _DAY = 86_400_000_000
 _NEVER = -(1 << 70)
 """Before every time there is."""
 
+_NO_VALUES: Mapping[str, Hashable] = {}
+
 _COMPLEMENT = bytes(max(0xFE - byte, 0) for byte in range(256))
 
 Key = tuple[int, bytes, str]
@@ -93,7 +95,9 @@ class Index(Generic[R]):
     def put(self, row: R) -> None:
         """File a new row, or one that has changed."""
         key = self._key(row)
-        values = {name: value for name, of in self._by.items() if (value := of(row)) is not None}
+        values = _NO_VALUES
+        if self._by:
+            values = {name: value for name, of in self._by.items() if (value := of(row)) is not None}
         before = self._filed.get(row.id)
         if before is not None:
             if before == (key, values):
