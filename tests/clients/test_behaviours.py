@@ -12,8 +12,9 @@ import pytest
 import emulator.clients.behaviours
 from emulator.clients.behaviours.acting import behave
 from emulator.clients.behaviours.base import Behaviour
+from emulator.clients.behaviours.ending import until_it_ends
 from emulator.clients.behaviours.registry import BEHAVIOURS, BehaviourSpec, behaviour, make
-from emulator.clients.errors import BehaviourError
+from emulator.clients.errors import BehaviourError, MediaError
 from emulator.clients.events import (
     Disconnected,
     MessageReceived,
@@ -145,6 +146,38 @@ async def test_a_session_that_ends_under_the_hands_of_a_habit_is_no_fault_of_the
     async with asyncio.timeout(10):
         await acted.wait()
     assert alice.faults == []
+
+
+async def test_what_a_habit_fails_at_right_before_the_end_is_no_fault(
+    join: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a moderator ends the session: the text channel is closed a moment before the rest."""
+    monkeypatch.setattr("emulator.clients.behaviours.registry.BEHAVIOURS", dict(BEHAVIOURS))
+    monkeypatch.setattr("emulator.clients.behaviours.ending.ENDING_SECS", 30.0)
+    failed = asyncio.Event()
+
+    @behaviour("fail")
+    class Fail(Behaviour):
+        async def begin(self, me: RoomClient) -> None:
+            failed.set()
+            raise MediaError("text room: the server has closed the data channel")
+
+    alice = await join("Alice")
+    behave(alice, ["fail"], Random(1))
+    await failed.wait()
+    await alice.leave()
+    assert alice.faults == []
+
+
+async def test_what_a_habit_fails_at_while_the_session_goes_on_is_raised(
+    join: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.clients.behaviours.ending.ENDING_SECS", 0.1)
+    alice = await join("Alice")
+    with pytest.raises(MediaError, match="broken"):
+        async with until_it_ends(alice):
+            raise MediaError("broken")
+    assert alice.status == "connected"
 
 
 @pytest.mark.parametrize(

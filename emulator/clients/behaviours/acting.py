@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import emulator.clients.behaviours  # noqa: F401 - importing the package fills the registry
 from emulator.clients.behaviours.base import Behaviour
+from emulator.clients.behaviours.ending import until_it_ends
 from emulator.clients.behaviours.registry import BehaviourSpec, make
-from emulator.clients.errors import BehaviourError, ClientStateError
-from emulator.clients.events import ClientEvent, Disconnected, NothingMoreComes, Noticed
+from emulator.clients.errors import BehaviourError
+from emulator.clients.events import ClientEvent, Disconnected, Noticed
 
 if TYPE_CHECKING:
     from emulator.clients.room_client import RoomClient
@@ -50,11 +51,9 @@ class _News:
 
 async def _live(me: RoomClient, habit: Behaviour, news: _News, end: Callable[[], None]) -> None:
     try:
-        await habit.begin(me)
-        while not isinstance(event := await news.next(), Disconnected):
-            await habit.notice(me, event)
-    except (ClientStateError, NothingMoreComes):
-        if me.status == "connected":
-            raise  # else the session has ended under its hands, which is no fault
+        async with until_it_ends(me):
+            await habit.begin(me)
+            while not isinstance(event := await news.next(), Disconnected):
+                await habit.notice(me, event)
     finally:
         end()

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from emulator.clients.behaviours.base import Behaviour
+from emulator.clients.behaviours.ending import until_it_ends
 from emulator.clients.behaviours.registry import behaviour
 from emulator.clients.behaviours.wording import TEXT, filled
 from emulator.clients.options import Between, Flag
@@ -44,4 +45,5 @@ class Greet(Behaviour):
         await asyncio.sleep(self.rng.uniform(*self._after))
         newcomer = me.participants.get(participant_id)
         if newcomer is not None and (self._aloud or newcomer.can_receive_messages):
-            await me.send_message(filled(self._text, me, newcomer.id), () if self._aloud else newcomer.id)
+            async with until_it_ends(me):
+                await me.send_message(filled(self._text, me, newcomer.id), () if self._aloud else newcomer.id)
