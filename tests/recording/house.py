@@ -46,10 +46,10 @@ class House:
                     return [each for each in reversed(found) if each.status == status]
                 await asyncio.sleep(0.05)
 
-    async def film(self, composition: str) -> Any:
-        """That composition, once it is completed."""
+    async def film(self, composition: str, status: str = "completed") -> Any:
+        """That composition, once it has come so far."""
         async with asyncio.timeout(PATIENCE_SECS):
-            while (found := (await self.api.room_compositions.retrieve(composition)).data).status != "completed":  # noqa: ASYNC110 - over HTTP
+            while (found := (await self.api.room_compositions.retrieve(composition)).data).status != status:  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.05)
         return found
 

@@ -35,10 +35,7 @@ class Cutter:
         return str((await self.house.api.room_compositions.retrieve(composition)).data.status)
 
     async def until(self, composition: str, status: str) -> Any:
-        async with asyncio.timeout(PATIENCE_SECS):
-            while (found := (await self.house.api.room_compositions.retrieve(composition)).data).status != status:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        return found
+        return await self.house.film(composition, status)
 
     async def made(self, composition: str) -> None:
         """Until the film is there, whether it may be told or not."""
