@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from emulator.timeline.page import page
 SHOWN_MOMENTS = 25
 SHOWN_FINDINGS = 20
 HOW_LONG_A_NAME = 120
+_WITHIN = re.compile(r" within ([0-9]+(?:\.[0-9]+)?) s\b")
+"""What a failed wait says of how long it was; it ended just now."""
 
 Outcome = Literal["passed", "failed"]
 
@@ -27,6 +30,8 @@ class Story:
     """The test that the evidence is about; `failure` is the text of what was raised, `scenario` as YAML or JSON."""
 
     node_id: str
+    place: str
+    """File and line where it failed."""
     outcome: Outcome
     failure: str
     seed: int | None
@@ -140,7 +145,9 @@ def _document(evidence: Evidence, story: Story) -> Json:
         first = story.failure.partition("\n")[0]
         who = _concerned(first, evidence)
         what = first.removeprefix(f"expected {who} ").partition(";")[0]
-        checks = [Check(who, what[:200], "expect", "failed", now, now, story.failure, story.node_id)]
+        waited = _WITHIN.search(first)
+        began = max(0.0, now - float(waited[1])) if waited is not None else now
+        checks = [Check(who, what[:200], "expect", "failed", began, now, story.failure, story.place)]
     told = Told(
         title=story.node_id,
         outcome=story.outcome,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,7 @@ class Watch:
         failure = str(getattr(crash, "message", report.longreprtext)) if report.failed else ""
         return artifacts.Story(
             item.nodeid,
+            _place(item, crash),
             "failed" if report.failed else "passed",
             failure.removeprefix("AssertionError: ").removeprefix("Failed: "),
             self.tenant.settings.seed,
@@ -83,3 +85,11 @@ class Watch:
             self.tenant.scenario_inputs,
             item.config.rootpath,
         )
+
+
+def _place(item: pytest.Item, crash: Any) -> str:
+    """`tests/test_call.py:12`; the test's name when it is not known."""
+    if crash is None:
+        return item.nodeid
+    path, root = Path(crash.path), item.config.rootpath
+    return f"{path.relative_to(root) if path.is_relative_to(root) else path}:{crash.lineno}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from emulator.store.budget import Budget
 from emulator.store.directory import PRIVATE
 from emulator.store.errors import Unusable
+from emulator.store.temporary import TemporaryFolder
 
 MAX_NAME = 120
 
@@ -77,14 +77,14 @@ class MediaFiles:
     def __init__(self, directory: Path | None, budget: Budget) -> None:
         self.budget = budget
         self._directory = directory
-        self._temporary: Path | None = None
+        self._temporary: TemporaryFolder | None = None
         self._paths: dict[tuple[str, str], Path] = {}
         self._sizes: dict[Path, int] = {}
 
     @property
     def directory(self) -> Path | None:
         """None before a temporary one is made."""
-        return self._directory or self._temporary
+        return self._directory or (None if self._temporary is None else self._temporary.path)
 
     def open(self) -> None:
         """Find what is there from earlier starts. Raises Unusable."""
@@ -116,7 +116,8 @@ class MediaFiles:
         try:
             directory = self._directory
             if directory is None:
-                directory = self._temporary = self._temporary or Path(tempfile.mkdtemp(prefix="rooms-emulator-"))
+                self._temporary = self._temporary or TemporaryFolder()
+                directory = self._temporary.path
             directory.mkdir(mode=0o700, exist_ok=True)
             (directory / account_id).mkdir(mode=0o700, exist_ok=True)
             made = MediaFile(directory / account_id / called)
@@ -163,6 +164,6 @@ class MediaFiles:
         """Remove what was temporary."""
         temporary, self._temporary = self._temporary, None
         if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.remove()
             self._paths.clear()
             self._sizes.clear()

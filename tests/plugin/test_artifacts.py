@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import emulator.scenario.room_client  # noqa: F401 - not once more by the inner run: numpy cannot be loaded twice
+import emulator.scenario.room_client  # numpy cannot be loaded twice, so not once more by the inner run
+import emulator.scenario.runner  # noqa: F401 - nor this: of what it loads, an inner run would have some parts twice
 from conftest_plugin.artifacts import folder_of, moments
 from emulator.probes.card_reader import read_card
 from emulator.probes.tones import tones_in
@@ -98,6 +99,21 @@ def test_failing_test_leaves_everything_and_a_passing_one_nothing(project: pytes
     assert {one["event_type"] for one in webhooks["deliveries"]} >= {"video.room.participant.joined"}
     assert webhooks["received"][0]["signature"] == {"valid": True}
     assert read(folder / "problems.json") == {"problems": [], "findings": []}
+
+
+def test_page_of_a_failed_wait_names_its_line_and_shows_how_long_it_was(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        def test_wait(rooms_participant):
+            rooms_participant("alice").sees("nobody", within=0.5)
+    """
+    )
+    project.runpytest_inprocess("--rooms-emulator-artifacts=on").assert_outcomes(failed=1)
+    (folder,) = folders(project).values()
+    page = (folder / "timeline.html").read_text()
+    data = page.partition('id="timeline">')[2].partition("</script>")[0]
+    (check,) = json.loads(data)["checks"]
+    assert (check["place"], round(check["end"] - check["at"], 3)) == ("test_it.py:2", 0.5)
 
 
 def test_files_are_kept_of_every_test_or_of_none(project: pytest.Pytester) -> None:

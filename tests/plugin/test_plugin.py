@@ -8,7 +8,8 @@ import textwrap
 import pytest
 
 # Imported here, and so not once more by each inner run: numpy cannot be loaded twice.
-import emulator.scenario.room_client  # noqa: F401 - as above
+import emulator.scenario.room_client
+import emulator.scenario.runner  # noqa: F401 - as above; of this, an inner run would have some parts twice
 
 pytest_plugins = "pytester"
 
