@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -15,6 +16,9 @@ T = TypeVar("T", bytes, str)
 
 CPU_LIMIT_SECS = 0.05
 """No input of this size may hold the event loop for longer, in time of the processor."""
+TIMES_AGAIN = 3
+"""How often what was slow is read once more: on a machine under load a turn's processor time holds waiting for memory
+and caches, six times the parser's own and more; what is slow by itself is slow each time."""
 COLLECT_EVERY = 5_000
 _NUMBERS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 65, 127, 128, 191, 192, 200, 205, 206, 223, 224, 254, 255)
 _STRANGE: tuple[str, ...] = (
@@ -77,12 +81,21 @@ def fuzz(
                 took = cpu() - before
                 figures.accepted += 1
             if took > CPU_LIMIT_SECS:
+                took = min(took, *(_measured(parse, given, allowed) for _ in range(TIMES_AGAIN)))
+            if took > CPU_LIMIT_SECS:
                 raise Fuzzed(f"seed {seed}, input {number}: took {took * 1000:.0f} ms: {given!r}")
             figures.slowest = max(figures.slowest, took)
     finally:
         gc.enable()
     figures.inputs, figures.seconds = count, time.monotonic() - started
     return figures
+
+
+def _measured(parse: Callable[[T], object], given: T, allowed: tuple[type[Exception], ...]) -> float:
+    before = time.thread_time()
+    with suppress(*allowed):
+        parse(given)
+    return time.thread_time() - before
 
 
 class ByteMaker:
