@@ -137,7 +137,7 @@ class _Texts:
                 and session_id is room.active_session_id
             ):
                 return text
-        text = rest.text_of(wire(records, room, with_sessions=False).as_json())
+        text = wire(records, room, with_sessions=False).as_text()
         if len(self._known) >= MAX_TEXTS:
             self._known.clear()
         self._known[room.id] = (room.settings, room.created_at, room.updated_at, room.active_session_id, text)

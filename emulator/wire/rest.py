@@ -66,16 +66,13 @@ GENERIC_ERRORS: dict[str, tuple[str, str]] = {
 
 # Nothing here holds itself, so nobody need look for that.
 _ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_QUOTED = json.encoder.encode_basestring_ascii
+"""A string as JSON, as `_ENCODE` has it."""
 
 
 def encode(body: Json) -> bytes:
     """Compact JSON, escaped to ASCII: a context may hold what UTF-8 can not (lone surrogates)."""
     return _ENCODE(body).encode("ascii")
-
-
-def text_of(resource: Json) -> str:
-    """The same as text, for `data_of_text` and `list_of_texts`: who has it at hand need not encode again."""
-    return _ENCODE(resource)
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
@@ -239,6 +236,33 @@ class Room:
         if self.sessions is not None:
             body["sessions"] = [session.as_json() for session in self.sessions]
         return body
+
+    def as_text(self) -> str:
+        """What `encode` makes of `as_json`, in a third of the time; most answers are rooms."""
+        text = f'{{"id":{_QUOTED(self.id)},"record_type":"room"'
+        if self.max_participants is not None:
+            text += f',"max_participants":{self.max_participants}'
+        if self.enable_recording is not None:
+            text += ',"enable_recording":true' if self.enable_recording else ',"enable_recording":false'
+        if self.created_at is not None:
+            text += f',"created_at":"{iso_microseconds(self.created_at)}"'
+        if self.updated_at is not None:
+            text += f',"updated_at":"{iso_microseconds(self.updated_at)}"'
+        if self.unique_name is not None:
+            text += f',"unique_name":{_QUOTED(self.unique_name)}'
+        if self.active_session_id is not None:
+            text += f',"active_session_id":{_QUOTED(self.active_session_id)}'
+        if self.webhook_event_url is not None:
+            text += f',"webhook_event_url":{_QUOTED(self.webhook_event_url)}'
+        if self.webhook_event_failover_url is not None:
+            text += f',"webhook_event_failover_url":{_QUOTED(self.webhook_event_failover_url)}'
+        if self.webhook_timeout_secs is not None:
+            text += f',"webhook_timeout_secs":{self.webhook_timeout_secs}'
+        if self.video_codecs is not None:
+            text += f',"video_codecs":{_ENCODE(list(self.video_codecs))}'
+        if self.sessions is not None:
+            text += f',"sessions":{_ENCODE([session.as_json() for session in self.sessions])}'
+        return text + "}"
 
 
 @dataclass(frozen=True, slots=True)
