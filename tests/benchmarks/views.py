@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.views [--streams 49] [--rounds 3]
 
-The publishers (320x180 at 15 fps and a tone, encoded once and repeated) are in a process of their own, as is the
-emulator; they share the machine with the browser, which decodes everything.
+The publishers (320x180 at 15 fps, encoded once and repeated; three of them talk now and then) are in a process of their
+own, as is the emulator; they share the machine with the browser, which decodes everything.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tests.browser.sdk_page import SdkPage
 
 LOOP_SECS = 2
 CARD = {"source": "test_card", "size": "320x180", "fps": 15, "loop": LOOP_SECS}
+TALKERS = 3
 JOIN_AT_ONCE = 4
 MOST_SECS = 60.0
 
@@ -76,7 +77,8 @@ async def publish(where: str) -> None:
                     ws_url=ws_url, room_id=room_id, token=token, name=name, tone=number % 64, rng=Random(name)
                 )
                 await stack.enter_async_context(client)
-                await client.publish("self", video=CARD)
+                audio = {"source": "speech", "talk": 2, "pause": 4} if number < TALKERS else "silence"
+                await client.publish("self", video=CARD, audio=audio)
 
         await asyncio.gather(*map(enter, range(count)))
         await asyncio.sleep(LOOP_SECS + 1)  # until all cards have been encoded
