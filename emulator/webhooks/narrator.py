@@ -146,8 +146,12 @@ class Narrator:
         return None
 
     def _change_room(self, room_id: str, fields: dict[str, Any]) -> None:
-        if room_id not in self._settings and all(fields.get(name) is None for name in _WEBHOOK_FIELDS):
-            return  # most rooms
+        if room_id not in self._settings:
+            for name in _WEBHOOK_FIELDS:
+                if fields.get(name) is not None:
+                    break
+            else:
+                return  # most rooms
         changed = self._settings.get(room_id, {}) | _webhook_fields(fields)
         if any(value is not None for value in changed.values()):
             self._settings[room_id] = changed

@@ -244,10 +244,12 @@ class Room:
             text += f',"max_participants":{self.max_participants}'
         if self.enable_recording is not None:
             text += ',"enable_recording":true' if self.enable_recording else ',"enable_recording":false'
-        if self.created_at is not None:
-            text += f',"created_at":"{iso_microseconds(self.created_at)}"'
+        created_at = None if self.created_at is None else iso_microseconds(self.created_at)
+        if created_at is not None:
+            text += f',"created_at":"{created_at}"'
         if self.updated_at is not None:
-            text += f',"updated_at":"{iso_microseconds(self.updated_at)}"'
+            updated_at = created_at if self.updated_at is self.created_at else iso_microseconds(self.updated_at)
+            text += f',"updated_at":"{updated_at}"'
         if self.unique_name is not None:
             text += f',"unique_name":{_QUOTED(self.unique_name)}'
         if self.active_session_id is not None:
