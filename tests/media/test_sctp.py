@@ -156,6 +156,40 @@ async def test_hundred_messages_in_a_burst_arrive_in_order(pair: tuple[End, End]
     assert await server.heard.count(100) == sent
 
 
+async def test_an_answer_leaves_at_once_and_before_the_acknowledgement(pair: tuple[End, End]) -> None:
+    """What waits for it comes first; and neither waits for the loop's next turn."""
+    server, client = pair
+    channel = client.channels.open("quick")
+    await opened(channel)
+    heard = Heard()
+    heard.listen(channel)
+    channel.send("before")
+    await server.heard.count(1)
+    (theirs,) = server.theirs
+    sent: list[str] = []
+    send = server.channels._peer.send_data
+
+    def kind(packet: bytes) -> bool:
+        sent.append({0: "DATA", 3: "SACK"}.get(packet[12], "other"))  # the first chunk's type (RFC 9260 section 3.2)
+        return send(packet)
+
+    association = server.channels._association
+    assert association is not None
+    association._transport.transport._send = kind  # type: ignore[attr-defined]  # our own `_Dtls`, typed as aiortc's
+    at_once: list[list[str]] = []
+
+    def answer(message: str | bytes) -> None:
+        theirs.send(f"{message!r} it is")
+        at_once.append(list(sent))
+        server.heard.add(message)
+
+    theirs.on_message = answer
+    channel.send("a question")
+    await heard.count(1)
+    assert at_once == [["DATA"]]
+    assert sent[:2] == ["DATA", "SACK"]
+
+
 async def test_sending_before_it_is_open_and_after_the_end_says_so(pair: tuple[End, End]) -> None:
     server, client = pair
     channel = client.channels.open("early")

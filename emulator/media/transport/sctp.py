@@ -66,7 +66,10 @@ class _Timers:
 
 
 class _Transport(RTCSctpTransport):
-    """aiortc tells nobody that an association has come to its end."""
+    """aiortc tells nobody that an association has come to its end, and acknowledges before it delivers."""
+
+    holds_sack = False
+    """While it is set, acknowledgements stay due."""
 
     def __init__(self, dtls: _Dtls, port: int, on_end: Callable[[str], None]) -> None:
         # Structurally the part of RTCDtlsTransport that SCTP uses.
@@ -74,6 +77,15 @@ class _Transport(RTCSctpTransport):
         self._on_end = on_end
         self._timers = _Timers(asyncio.get_running_loop())
         self._loop = cast("asyncio.AbstractEventLoop", self._timers)  # it only starts timers
+
+    async def _send_sack(self) -> None:
+        if not self.holds_sack:
+            await super()._send_sack()
+
+    async def acknowledge(self) -> None:
+        """Send what was held."""
+        if self._sack_needed:
+            await self._send_sack()
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:
         before = self._association_state
@@ -123,16 +135,24 @@ class SctpAssociation:
         """An SCTP packet from the other end."""
         if self._ended or self._receiving:
             return
-        self._receiving = True
+        self._receiving = self._transport.holds_sack = True
         try:
-            _finish(self._transport._handle_data(packet))
-        except Exception as error:  # noqa: BLE001 - aiortc meets nonsense with all kinds of them, assertions included
-            self.fail(f"the other end broke the rules of SCTP or data channels: {type(error).__name__}: {error}")
+            self._go_through(self._transport._handle_data(packet))
         finally:
-            self._receiving = False
+            self._receiving = self._transport.holds_sack = False
         if not self._ended:
             self._check_bounds()
         self._tell_due()
+        # Whoever waits for what the message sets off comes first; the other end has 200 ms for this (RFC 9260 6.2).
+        if not self._ended:
+            self._go_through(self._transport.acknowledge())
+
+    def _go_through(self, work: Coroutine[Any, Any, None]) -> None:
+        """What the other end has sent, at work."""
+        try:
+            _finish(work)
+        except Exception as error:  # noqa: BLE001 - aiortc meets nonsense with all kinds of them, assertions included
+            self.fail(f"the other end broke the rules of SCTP or data channels: {type(error).__name__}: {error}")
 
     def open(self, label: str) -> RTCDataChannel:
         """An ordered, reliable channel of ours; opens when the association is up."""
@@ -147,6 +167,11 @@ class SctpAssociation:
         self._due.append(what)
         if not self._receiving:
             self._tell_due()
+
+    def flush(self) -> None:
+        """Send now what channels were given. aiortc would do so in the next turn of the loop, which may take long."""
+        if not self._ended and not self._receiving:
+            _finish(self._transport._data_channel_flush())
 
     def fail(self, reason: str) -> None:
         """Ends the association, and says why to `on_closed`."""
