@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"clients", "timeline"},
     {"scenario", "contract"},
     {"admin"},
-    {"server", "listening", "config", "tls"},
+    {"server", "listening", "config", "tls", "serve_options"},
     {"serve", "running", "tokens", "starter", "contracting", "cli", "__main__", "conftest_plugin"},
 ]
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
