@@ -274,18 +274,16 @@ class Conference:
         level_id = audio_level_id(negotiated)
         if level_id is not None:
             leg.subscription.tell_levels(level_id)
-        if "audio" not in accepted:
-            leg.subscription.set_relay(audio=False)
-        if "video" not in accepted:
-            leg.subscription.set_relay(video=False)
         kinds: tuple[Kind, ...] = ("audio", "video")
-        return tuple(kind for kind in kinds if kind not in accepted)
+        leg.rejected = tuple(kind for kind in kinds if kind not in accepted)
+        leg.set_relay(audio=None, video=None)
+        return leg.rejected
 
     def set_relay(self, handle_id: int, *, audio: bool | None, video: bool | None) -> None:
-        """Stop or resume relaying a kind (S-86)."""
+        """Stop or resume relaying a kind (S-86); one that the answer rejected stays stopped."""
         leg = self._subscribers.get(handle_id)
         if leg is not None:
-            leg.subscription.set_relay(audio=audio, video=video)
+            leg.set_relay(audio=audio, video=video)
 
     def set_layer(self, handle_id: int, layer: int) -> None:
         """The best layer of a simulcast that this subscriber wants from now on, 0 being the smallest."""

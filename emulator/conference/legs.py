@@ -120,6 +120,8 @@ class SubscriberLeg:
     feed: Feed
     subscription: Subscription
     offered: tuple[OfferedMedia, ...]
+    rejected: tuple[Kind, ...] = ()
+    """By the answer: there is no way for them."""
     audio_rate: Rate = field(init=False)
     video_rate: Rate = field(init=False)
 
@@ -127,6 +129,11 @@ class SubscriberLeg:
         audio, video = self.subscription.audio_track, self.subscription.video_track
         self.audio_rate = Rate(lambda: audio.bytes)
         self.video_rate = Rate(lambda: video.bytes)
+
+    def set_relay(self, *, audio: bool | None, video: bool | None) -> None:
+        self.subscription.set_relay(
+            audio=False if "audio" in self.rejected else audio, video=False if "video" in self.rejected else video
+        )
 
     def control(self, now: float) -> None:
         self.subscription.tick(now)

@@ -188,6 +188,10 @@ def test_s82_subscribers_are_offered_the_publisher_s_packetization_mode_and_refu
         f"{guest.room_id}: 465 videoroom: the answer rejects video (port 0 in its m-line): none of it will ever come. "
         f"[S-82] {rules.CODECS_SEEN.mend}"
     )
+    (watching,) = conference._subscribers.values()
+    viewer.message(handle, {"request": "configure", "video": True})  # there is no way for it
+    assert watching.subscription.video_track.paused
+    assert not watching.subscription.audio_track.paused
     leg.peer.state = PeerState.CONNECTING
 
 
