@@ -179,7 +179,7 @@ class _Layer:
         if self._codec == "VP8":
             payloads = vp8.described(payloads, self._picture_id)
             self._picture_id += 1
-        self.sender.send_frame(payloads, round((frame.at - origin) * VIDEO_RATE))
+        self.sender.send_frame(payloads, round((frame.at - origin) * VIDEO_RATE), at=frame.at)
 
 
 def _sent(source: VideoSource, layers: int) -> tuple[VideoSource, ...]:
@@ -198,4 +198,5 @@ def _resized(source: Any, form: VideoFormat) -> VideoSource:
 def send_block(sender: RtpSender, block: TimedBlock, origin: float) -> None:
     """One Opus packet with its level. `origin` is the loop time of RTP timestamp 0."""
     timestamp = round((block.at - origin) * AUDIO_RATE)
-    sender.send_frame([block.encoded.packet], timestamp, marker=False, audio_level=block.encoded.level)
+    level = block.encoded.level
+    sender.send_frame([block.encoded.packet], timestamp, marker=False, audio_level=level, at=block.at)

@@ -165,6 +165,19 @@ def test_sender_reports_come_once_a_second_and_tell_the_time() -> None:
     assert [sdes.cnames for sdes in rtcp_of(sending.rtcp, Sdes)] == [((7, "alice"),)] * 4
 
 
+def test_a_frame_that_leaves_late_does_not_make_its_stream_late() -> None:
+    """A report says which moment a timestamp is of, not when its packet left (RFC 3550, section 6.4.1)."""
+    sending = Sending()
+    began = sending.clock()
+    sending.sender.send_frame([b"a"], 0, at=began)
+    sending.clock.now = began + 5.3
+    sending.sender.send_frame([b"b"], 5 * 90000, at=began + 5)
+    sending.sender.tick(sending.clock())
+    (report,) = rtcp_of(sending.rtcp, SenderReport)
+    assert timestamp_delta(report.rtp_timestamp, sending.packets[0].timestamp) == pytest.approx(5.3 * 90000, abs=2)
+    assert report.ntp == ntp_time(began + 5.3)
+
+
 def test_receiver_reports_show_in_the_stats() -> None:
     sending = Sending()
     sending.sender.send_frame([b"abc"], 0)

@@ -94,7 +94,7 @@ class RtpSender:
         # Below 2^15, so that losing the first packets cannot confuse the receiver's SRTP index (RFC 3711 3.3.1).
         self._sequence = random.getrandbits(15)
         self._timestamp_base = random.getrandbits(32)
-        self._reference: tuple[float, int] | None = None  # when which timestamp (as sent) was sent
+        self._reference: tuple[float, int] | None = None  # which moment a timestamp (as sent) is of
         self._sent = SentPackets()
         self._last_sender_report: float | None = None
         self._report: ReportBlock | None = None
@@ -118,12 +118,19 @@ class RtpSender:
         return block
 
     def send_frame(
-        self, payloads: Sequence[bytes], timestamp: int, marker: bool = True, audio_level: int | None = None
+        self,
+        payloads: Sequence[bytes],
+        timestamp: int,
+        marker: bool = True,
+        audio_level: int | None = None,
+        at: float | None = None,
     ) -> None:
         """Send the packets of one frame; `marker` is set on the last.
 
         `timestamp` is media time in ticks, from anywhere and of any size: a random base is added. `audio_level` in
-        -dBov, 0 (loudest) to 127 (silence). Raises RtpError for a level out of range, or without an extension id.
+        -dBov, 0 (loudest) to 127 (silence). `at` is the moment that the frame is of, by the clock; None: now. Sender
+        reports go by it: a frame that leaves late must not make its stream look late (RFC 3550, section 6.4.1).
+        Raises RtpError for a level out of range, or without an extension id.
         """
         if self._closed or not payloads:
             return
@@ -132,7 +139,7 @@ class RtpSender:
             extension = self._extension_block(audio_level)
         first_byte = 0x90 if extension else 0x80
         timestamp = (timestamp + self._timestamp_base) & 0xFFFFFFFF
-        self._reference = (self._clock(), timestamp)
+        self._reference = (self._clock() if at is None else at, timestamp)
         last = len(payloads) - 1
         for index, payload in enumerate(payloads):
             second = self._payload_type | (0x80 if marker and index == last else 0)
