@@ -16,6 +16,7 @@ from emulator.media.transport.dtls import SrtpKeys
 from emulator.media.transport.srtp import PacketBuffer, SrtpSession
 from emulator.probes.tones import tones_in
 from tests.clients.conftest import MakeClient
+from tests.signaling.raw_client import RestRoom
 
 FRAME = 960
 
@@ -138,3 +139,21 @@ async def test_who_begins_to_listen_hears_what_was_there_before(join: MakeClient
     await alice.hears(bob)
     assert heard.last_received_at is not None
     assert heard.last_received_at > moment
+
+
+@pytest.mark.parametrize("ended", ["by themselves", "with the room"])
+async def test_what_somebody_got_can_be_heard_after_they_have_gone(
+    join: MakeClient, room: RestRoom, ended: str
+) -> None:
+    alice = await join("Alice")
+    bob = await join("Bob", tone=5)
+    await bob.publish("self", video=None, audio={"source": "tone"})
+    async with asyncio.timeout(10):
+        while alice.heard.packets_received < 75:  # noqa: ASYNC110 - there is no event: nobody listens
+            await asyncio.sleep(0.05)
+    if ended == "by themselves":
+        await alice.leave()
+    else:
+        await room.delete()
+        await alice.wait_disconnected()
+    assert 5 in tones_in(alice.audio(seconds=0.5))

@@ -141,6 +141,7 @@ class Peer:
         self._dtls: DtlsConnection | None = None
         self._early_dtls: deque[bytes] = deque(maxlen=EARLY_DTLS_LIMIT)
         self._srtp: SrtpSession | None = None
+        self._opener: SrtpSession | None = None
         self._tap: Tap | None = None
         self._srtp_errors: Mapping[str, int] = {}  # of a session that has ended
         self._address: Address | None = None
@@ -301,8 +302,11 @@ class Peer:
         self.receive_buffered = receive_sealed
 
     def unseal(self, packet: bytes) -> bytes | None:
-        """The plain packet of one that came sealed; None (and counted) if it is not what the other end protected."""
-        return None if self._srtp is None else self._srtp.unprotect_rtp(self._buffer.fill(packet))
+        """The plain packet of one that came sealed; None (and counted) if it is not what the other end protected.
+
+        Also after the end: what came before it can still be opened.
+        """
+        return None if self._opener is None else self._opener.unprotect_rtp(self._buffer.fill(packet))
 
     def tap(self, tap: Tap | None) -> None:
         """Show all plain RTP and RTCP of this connection to somebody, from now on or as soon as it is up."""
@@ -405,7 +409,7 @@ class Peer:
         return self._address is not None and self._send(datagram, self._address)
 
     def _dtls_established(self, keys: SrtpKeys) -> None:
-        self._srtp = SrtpSession(keys, self._buffer)
+        self._srtp = self._opener = SrtpSession(keys, self._buffer)
         if self._tap is not None:
             self._srtp.tap(self._tap)
         self.state = PeerState.CONNECTED
