@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -14,6 +17,15 @@ from emulator.wirelog import MAX_TEXT, REDACTED, Line, WireLog, WireLogs, redact
 
 AT = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+
+
+def packed(content: object) -> str:
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+def display(username: str) -> str:
+    """As signaling frames have who somebody is."""
+    return packed({"participantId": str(uuid.uuid5(uuid.NAMESPACE_DNS, username)), "external": {"username": username}})
 
 
 def wire(**limits: int) -> WireLog:
@@ -118,12 +130,21 @@ def test_accounts_are_apart_and_who_is_unknown_or_forgotten_has_the_common_log()
         "expires=1&signature=plain+secret",
         "https://example.test/f?signature=plain%20secret&x=1",
         "token=plain-secret",
+        f"of {JWT.rpartition('.')[0]}",
+        f"of {JWT[: JWT.index('.') + 5]}",
+        packed({"participantId": "p", "external": json.dumps({"token": "plain secret"})}),
+        packed({"participantId": "p", "external": JWT}),
+        packed({"external": packed({"refresh_token": JWT})}),
+        json.dumps({"display": packed({"participantId": "p", "external": JWT})})[:120],
+        base64.b64encode(json.dumps({"token": "plain secret"}, indent=1).encode()).decode(),
     ],
 )
 def test_secrets_are_taken_out(text: str) -> None:
     told = redacted(text)
-    for secret in (JWT, JWT[:30], "plain", "quotes"):
+    for secret in (JWT, JWT[JWT.index(".") : JWT.index(".") + 5], "plain", "quotes"):
         assert secret not in told
+        for packed_text in re.findall(r"[A-Za-z0-9+/]{16,}", told):
+            assert secret.encode() not in base64.b64decode(packed_text + "=" * (-len(packed_text) % 4))
     assert REDACTED in told or "[token " in told
 
 
@@ -136,7 +157,16 @@ def test_the_same_token_leaves_the_same_mark() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"token_ttl_secs": 600}', '{"text": "my token is gone"}', '{"unique_name": "signature"}', "page[number]=1", ""],
+    [
+        '{"token_ttl_secs": 600}',
+        '{"text": "my token is gone"}',
+        '{"unique_name": "signature"}',
+        "page[number]=1",
+        "",
+        json.dumps({"display": display("Zo\u00eb \u2603 the keyJoker of eyJ")}),
+        json.dumps({"display": display("alice")})[:-7],
+        json.dumps({"publishers": [{"id": 1, "display": display("alice")}, {"id": 2, "display": display("bob")}]}),
+    ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redacted(text) == text
