@@ -141,6 +141,9 @@ async def test_info_and_openapi_tell_of_it(secured: Emulator, emulator: Emulator
     async with aiohttp.ClientSession() as http, http.get(f"{emulator.admin_url}/ca.pem") as answer:
         assert answer.status == 404
         assert "--tls" in (await answer.json())["errors"][0]["detail"]
+    index = f"http://127.0.0.1:{secured.port}/_emulator/"
+    async with aiohttp.ClientSession() as http, http.get(index, headers={"Accept": "text/html"}) as answer:
+        assert '<a href="/_emulator/ca.pem">' in await answer.text()
     assert "tls_port" not in emulator.info()
 
 

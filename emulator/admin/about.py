@@ -17,6 +17,7 @@ from emulator.api.errors import ApiError
 from emulator.wire import rest
 
 WS_PLACEHOLDER = "__WS_URL__"
+CA_PATH = "/_emulator/ca.pem"
 
 SCRIPT_HEADERS = {
     # Pages of the app under test come from another origin; a stale script would be worse than a slow one.
@@ -97,7 +98,7 @@ class About:
             ),
             Operation(
                 "GET",
-                "/_emulator/ca.pem",
+                CA_PATH,
                 "The throw-away authority behind HTTPS and WSS (serve --tls), for clients to trust.",
                 self.ca,
                 answers=[Answer(content={"application/x-pem-file": {"type": "string"}})],
@@ -164,7 +165,8 @@ class About:
         info = self._info()
         where = [("REST", f"{info['rest_url']}"), ("signaling", f"{info['ws_url']}/{{room_id}}/janus")]
         if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
-            return web.Response(text=_page(where, self._listed()), content_type="text/html")
+            absent = frozenset() if self._ca_pem() is not None else frozenset({CA_PATH})
+            return web.Response(text=_page(where, self._listed(), absent), content_type="text/html")
         lines = ["Rooms emulator", ""]
         lines += [f"{name:<11}{address}" for name, address in where]
         lines += ["", *_table(self._listed()), "", "GET    /livez, /readyz: health", ""]
@@ -202,17 +204,20 @@ def _table(operations: Iterable[Operation]) -> list[str]:
     return [f"{operation.method:<6} {operation.template:<38} {operation.summary}" for operation in operations]
 
 
-def _page(where: Iterable[tuple[str, str]], operations: Iterable[Operation]) -> str:
+def _page(where: Iterable[tuple[str, str]], operations: Iterable[Operation], absent: frozenset[str]) -> str:
+    """`absent`: paths that would be answered 404 at present."""
     addresses = "".join(f"<dt>{html.escape(name)}<dd><code>{html.escape(text)}</code>" for name, text in where)
     rows = "".join(
-        f"<tr><td>{operation.method}<td>{_linked(operation)}<td>{html.escape(operation.summary)}\n"
+        f"<tr><td>{operation.method}<td>{_linked(operation, absent)}<td>{html.escape(operation.summary)}\n"
         for operation in operations
     )
     return _inspector().replace("__ADDRESSES__", addresses).replace("__OPERATIONS__", rows)
 
 
-def _linked(operation: Operation) -> str:
-    """A link where a plain visit shows something."""
+def _linked(operation: Operation, absent: frozenset[str]) -> str:
+    """A link where a visit shows something; one that needs an account's key is visited by the page's script."""
     path = html.escape(operation.template)
-    plain = operation.method == "GET" and not operation.account and not operation.path_parameters
-    return f'<a href="{path}">{path}</a>' if plain else f"<code>{path}</code>"
+    if operation.method != "GET" or operation.path_parameters or operation.template in absent:
+        return f"<code>{path}</code>"
+    keyed = ' class="keyed"' if operation.account else ""
+    return f'<a href="{path}"{keyed}>{path}</a>'

@@ -24,6 +24,7 @@ def build(
     *,
     moments: Mapping[int, float] | None = None,
     rooms: Mapping[str, str] | None = None,
+    all_rooms: bool = False,
     problems: Iterable[Json] = (),
     axis: Axis = "real",
     now: tuple[datetime, float] | None = None,
@@ -32,7 +33,8 @@ def build(
     """One picture of these events and entries, both in order.
 
     moments    when events were in real time, by their number, on the clock of the entries (`WireLog.moments`)
-    rooms      names of rooms by id, where no event tells them
+    rooms      the rooms that there are at the end: names by id, empty for those without; None: only events tell
+    all_rooms  also those of them that nothing happened in
     problems   what signaling refused, as `Problem.as_json` says it; placed by the account's time
     now        the account's time and the real one, where the picture ends; None: with the last thing that happened
     """
@@ -53,6 +55,8 @@ def build(
         row = people.row(problem["participant_id"]) or people.room(problem["room_id"])
         row.points.append(Point("marks", t, f"{problem['code']} {problem['reason']}", "bad", {"mend": problem["mend"]}))
         told_problems.append({**problem, "t": t})
+    if rooms is not None:
+        people.compare(rooms, all_rooms=all_rooms)
     end = picture.end
     return Timeline(
         began=iso_microseconds(picture.began),
@@ -173,11 +177,16 @@ def _place_message(t: float, frame: SignalingFrame, people: People) -> None:
 
 def _ordered(rows: Iterable[Row]) -> list[Row]:
     """Each room, then those who were in it, in the order of their coming."""
-    rows = list(rows)
-    rooms = [row for row in rows if row.kind == "room"]
+    rooms: list[Row] = []
+    inside: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.kind == "room":
+            rooms.append(row)
+        else:
+            inside.setdefault(row.room_id, []).append(row)
     found: list[Row] = []
     for room in rooms:
-        inside = [row for row in rows if row.kind != "room" and row.room_id == room.room_id]
-        if inside or room.spans or room.points:
-            found += [room, *inside]
+        people = inside.get(room.room_id, [])
+        if room.room_id or people or room.spans or room.points:
+            found += [room, *people]
     return found

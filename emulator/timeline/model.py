@@ -42,13 +42,17 @@ class Point:
 
 @dataclass(slots=True)
 class Row:
-    """A participant, or the room itself (`kind` is `room` then)."""
+    """A participant, or the room itself (`kind` is `room` then).
+
+    until   of a room: when it ceased to be; 0 when nothing tells when, or it never was; None: it is there at the end
+    """
 
     id: str
     name: str
     kind: Literal["room", "web", "telephone"]
     room_id: str
     about: str = ""
+    until: float | None = None
     spans: list[Span] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
 

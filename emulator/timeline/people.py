@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from emulator.events import Event
 from emulator.rooms import happenings as h
@@ -33,6 +34,15 @@ class People:
     def rows(self) -> Iterable[Row]:
         return [*self._rooms.values(), *self._people.values()]
 
+    def compare(self, rooms: Mapping[str, str], *, all_rooms: bool) -> None:
+        """With the rooms that there are in the end; `all_rooms`: each of them has a row."""
+        for row in self._rooms.values():
+            if row.room_id and row.room_id not in rooms and row.until is None:
+                row.until = 0.0  # spoken of in a request, say, that was refused for it
+        if all_rooms:
+            for room_id in rooms:
+                self.room(room_id)
+
     def row(self, participant_id: str | None) -> Row | None:
         return None if participant_id is None else self._people.get(participant_id)
 
@@ -55,9 +65,9 @@ class People:
                 if isinstance(name, str) and name:
                     self._names[event.room_id] = name
                     self.room(event.room_id).name = name
-                self.room(event.room_id).points.append(Point("calls", t, "room created"))
+                self._room_is_there(t, event.room_id, "room created")
             case h.RoomDeleted():
-                self.room(event.room_id).points.append(Point("calls", t, "room deleted", "warn"))
+                self._room_ends(t, self.room(event.room_id), "room deleted")
             case h.SessionStarted():
                 self._room_of[event.session_id] = event.room_id
                 span = self._sessions[event.session_id] = Span("session", t, None, "session", "plain")
@@ -86,7 +96,29 @@ class People:
             case h.RecordingCompleted():
                 self._of(event).points.append(Point("marks", t, f"{event.kind} recording is complete"))
             case h.StateLoaded():
-                self.room(None).points.append(Point("calls", t, "state loaded", "warn"))
+                self._replaced(t, event.document)
+
+    def _room_is_there(self, t: float, room_id: str, how: str) -> None:
+        row = self.room(room_id)
+        row.until = None  # a seeded account has the ids of before once more
+        row.points.append(Point("calls", t, how))
+
+    @staticmethod
+    def _room_ends(t: float, row: Row, how: str) -> None:
+        row.until = t
+        row.points.append(Point("calls", t, how, "warn"))
+
+    def _replaced(self, t: float, document: Mapping[str, Any]) -> None:
+        """Rooms that the state document (`StateLoaded`) does not have are no more; those that it has are there."""
+        kept = {room["id"]: room.get("unique_name") for room in document.get("rooms") or ()}
+        for row in self._rooms.values():
+            if row.room_id and row.room_id not in kept and row.until is None:
+                self._room_ends(t, row, "room is not in the new state")
+        for room_id, name in kept.items():
+            if name:
+                self._names[room_id] = self.room(room_id).name = name
+            self._room_is_there(t, room_id, "room is in the new state")
+        self.room(None).points.append(Point("calls", t, "state loaded" if kept else "state emptied", "warn"))
 
     def _of(self, event: h.ParticipantEvent) -> Row:
         """Of somebody whose coming is no longer in the log, too."""

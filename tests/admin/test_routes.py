@@ -158,6 +158,8 @@ async def test_index_lists_every_operation_as_text_and_as_a_page(admin: Caller) 
         assert path in text.raw.decode()
         assert path in page.raw.decode()
     assert '<a href="/_emulator/openapi.json">' in page.raw.decode()
+    assert '<a href="/_emulator/problems" class="keyed">' in page.raw.decode()
+    assert '<a href="/_emulator/ca.pem"' not in page.raw.decode()  # it would be answered 404
 
 
 async def test_bare_addresses_lead_to_the_index(admin: Caller) -> None:

@@ -69,6 +69,34 @@ def test_rooms_come_first_and_people_are_called_by_their_username() -> None:
     assert [(row.kind, row.name) for row in timeline.rows] == [("room", "lunch"), ("web", "Alice")]
 
 
+def test_a_room_ends_when_it_is_deleted_or_the_state_is_replaced() -> None:
+    story = Story()
+    story.at(0, *(h.RoomCreated(name, {"unique_name": name}) for name in ("lunch", "tea", "dinner")))
+    story.at(2, h.RoomDeleted("lunch"))
+    assert {one.name: one.until for one in story.timeline().rows} == {"lunch": 2, "tea": None, "dinner": None}
+    story.at(3, h.StateLoaded({"rooms": [{"id": "tea", "unique_name": "high tea"}, {"id": "breakfast"}]}))
+    rows = {one.room_id: one for one in story.timeline().rows}
+    assert {name: one.until for name, one in rows.items()} == {
+        "lunch": 2, "tea": None, "dinner": 3, "breakfast": None, "": None
+    }  # fmt: skip
+    assert (rows["tea"].name, rows["breakfast"].name) == ("high tea", "room breakfas")
+    assert [(point.at, point.label) for point in rows["dinner"].points][-1] == (3, "room is not in the new state")
+    story.at(4, h.StateLoaded({}))
+    assert [one.until for one in story.timeline().rows if one.room_id] == [2, 4, 3, 4]
+    story.at(5, h.RoomCreated("tea", {}))
+    assert next(one for one in story.timeline().rows if one.room_id == "tea").until is None
+
+
+def test_what_there_is_at_the_end_tells_rooms_of_which_no_event_tells() -> None:
+    story = begun()
+    story.at(1)
+    story.wire.rest("rest", "GET", "/v2/rooms/nobody", None, 404, b"", b"", 1001)
+    there = {ROOM: "lunch", "quiet": ""}
+    assert {one.room_id: one.until for one in story.timeline(rooms=there).rows} == {ROOM: None, "nobody": 0}
+    everything = story.timeline(rooms=there, all_rooms=True).rows
+    assert [(one.name, one.until) for one in everything][-1] == ("room quiet", None)
+
+
 def test_presence_lasts_from_join_to_leave_and_a_return_is_a_second_span() -> None:
     story = begun()
     story.at(1, joined())
