@@ -118,6 +118,10 @@ class AudioExpectation(_Expectation):
     """
 
     def to_hear(self, who: Any, *, within: float = WITHIN_SECS) -> None:
+        """Its tone sounds later than 0.8 s after the call: till then the browser may still play what came before it.
+
+        So it takes 0.9 s at least, also with a shorter `within`.
+        """
         __tracebackhide__ = True
         _run(self, plans.hears(self._place, who, within))
 

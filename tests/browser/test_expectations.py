@@ -154,6 +154,22 @@ def test_sound_that_nobody_hears_is_found_and_explained(visit: Visit, rooms_part
     assert "closest: no <audio> or <video> plays a stream with sound" in told
 
 
+def test_what_the_browser_still_holds_of_somebody_muted_is_no_proof(visit: Visit, rooms_participant: Join) -> None:
+    alice = rooms_participant("alice", publish="self")
+    bob = rooms_participant("bob")
+    bob.hears(alice)
+    expect_audio(visit.page).to_hear("alice")
+    alice.update_stream("self", audio=False)
+    told = failure_of(lambda: expect_audio(visit.page).to_hear("alice", within=SHORT))
+    until = r"alice was heard until 0\.\d s, from what was said before the wait began"
+    assert re.search(rf"\nclosest: ({until}|silence)\n", told), told
+    assert "bob to hear alice" in failure_of(lambda: bob.hears(alice, within=SHORT))
+    assert failure_of(lambda: expect_audio(visit.page).to_hear("alice", within=SHORT)).count("silence") == 2
+    alice.update_stream("self", audio=True)
+    expect_audio(visit.page).to_hear("alice")
+    bob.hears(alice)
+
+
 def test_apps_own_participants_have_the_names_of_their_contexts(visit: Visit, rooms_emulator: RoomsEmulator) -> None:
     visit.call("addStream", "self", {"audio": True, "video": True})
     assert [person.name for person in rooms_emulator.people()] == ["Browser"]

@@ -117,6 +117,7 @@ export class Rooms {
       this.#look(locator, "sound", `expected ${where} ${text}`, { ...wish, names }, within);
     const called = (tone) => names[tone] ?? `tone ${tone}`;
     return {
+      /** Its tone sounds later than 800 ms after the call: till then the browser may still play what came before it. */
       toHear: async (who, { within = 10_000 } = {}) => {
         const tone = toneOf(who);
         await look(`to hear ${called(tone)} within ${within / 1000} s`, { want: "hear", tone }, within);
