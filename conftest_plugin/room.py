@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from conftest_plugin.errors import WrongArgument
+
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,17 @@ class HasId(Protocol):
 
 
 AnyRoom = HasId | str
-"""A `Room`, the SDK's room, or an id."""
+"""A `Room`, the SDK's room, an id, or a unique name."""
 
 
 def room_id_of(room: AnyRoom) -> str:
-    """Raises WrongArgument for what names no room."""
+    """Its id, or the text that was given. Raises WrongArgument for what names no room."""
     __tracebackhide__ = True
     found = room if isinstance(room, str) else getattr(room, "id", None)
     if not isinstance(found, str) or not found:
-        raise WrongArgument(f"expected a room or its id, got {room!r:.100}")
+        raise WrongArgument(f"expected a room, its id or its unique name, got {room!r:.100}")
     return found
+
+
+def is_room_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None

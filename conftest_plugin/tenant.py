@@ -15,7 +15,7 @@ from conftest_plugin.errors import RequestRefused, WrongArgument
 from conftest_plugin.hosts import AccountSettings, Host
 from conftest_plugin.people import Person, named
 from conftest_plugin.rest import Rest
-from conftest_plugin.room import AnyRoom, Room, room_id_of
+from conftest_plugin.room import AnyRoom, Room, is_room_id, room_id_of
 from conftest_plugin.webhooks import WebhookInbox
 from emulator.clients.admin_client import AdminClient, AdminRefused
 
@@ -94,9 +94,10 @@ class Tenant:
         return Room.of(await self._rest.post("/rooms", fields))
 
     async def token(self, room: AnyRoom, ttl_secs: int | None = None) -> str:
-        """A client token. Raises RequestRefused."""
+        """A client token. Raises RequestRefused, LookupError."""
+        room_id = await self._id_of(room)
         body = {} if ttl_secs is None else {"token_ttl_secs": ttl_secs}
-        answer = await self._rest.post(f"/rooms/{room_id_of(room)}/actions/generate_join_client_token", body)
+        answer = await self._rest.post(f"/rooms/{room_id}/actions/generate_join_client_token", body)
         return str(answer["token"])
 
     async def participant(
@@ -110,7 +111,10 @@ class Tenant:
         audio: AudioSpec = "tone",
         **options: Any,
     ) -> RoomClient:
-        """A joined client; `options` go to `RoomClient`. Raises RequestRefused, ClientError, WrongArgument."""
+        """A joined client; `options` go to `RoomClient`.
+
+        Raises RequestRefused, LookupError, ClientError, WrongArgument.
+        """
         from conftest_plugin.following import Following
         from emulator.clients.room_client import RoomClient
         from emulator.probes.tones import TONES
@@ -119,14 +123,15 @@ class Tenant:
         if subscribe not in ("all", None):
             raise WrongArgument(f'subscribe: expected "all" or None, got {subscribe!r:.60}')
         streams = _streams(publish, {"video": video, "audio": audio})
+        room_id = await self._id_of(room)
         if options.get("token") is None:
-            options["token"] = await self._lasting_token(room)
+            options["token"] = await self._lasting_token(room_id)
         number = next(self._tones)
         if options.get("tone") is None:
             options["tone"] = number % TONES
         if options.get("rng") is None and self.settings.seed is not None:
             options["rng"] = draws.generator(self.settings.seed, name, "participant", str(number))
-        client = RoomClient(ws_url=self._ws_url, room_id=room_id_of(room), name=name, **options)
+        client = RoomClient(ws_url=self._ws_url, room_id=room_id, name=name, **options)
         guest = _Guest(client)
         self._guests.append(guest)
         await client.connect()
@@ -141,10 +146,15 @@ class Tenant:
             raise
         return client
 
-    async def _lasting_token(self, room: AnyRoom) -> str:
+    async def _id_of(self, room: AnyRoom) -> str:
+        """A text that is no id is a unique name. Raises RequestRefused, LookupError, WrongArgument."""
+        named = room_id_of(room)
+        return named if is_room_id(named) else (await self.find_room(named)).id
+
+    async def _lasting_token(self, room_id: str) -> str:
         """For participants made here: no test wants to know how they renew theirs. Raises RequestRefused."""
         try:
-            return await self.admin.lasting_token(room_id_of(room))
+            return await self.admin.lasting_token(room_id)
         except AdminRefused as error:
             raise RequestRefused("POST /_emulator/tokens", error.status, error.body) from None
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from emulator.config import DEFAULT_KEY, DEFAULT_PORT, ConfigError
 from emulator.serve_options import add_options, config_of
@@ -18,7 +21,9 @@ from emulator.serve_options import add_options, config_of
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 something was not as expected, 2 wrong usage or the start failed."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse_unknown(getattr(options, "parser", parser), unknown)
     if options.command is None:
         parser.print_help()
         return 2
@@ -26,13 +31,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.action(options))
     except ConfigError as error:
-        print(f"rooms-emulator: {error}", file=sys.stderr)
+        print(f"rooms-emulator: {_as_typed(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # who read what we wrote has had enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _refuse_unknown(command: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """With the usage of the command that was given them, which argparse itself has forgotten by then."""
+    name = unknown[0].partition("=")[0]
+    near = difflib.get_close_matches(name, re.findall(r"--[a-z][a-z-]*", command.format_help()), n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    command.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+
+
+def _as_typed(complaint: str) -> str:
+    """A setting as its option is written: `rate_limit: ...` is about `--rate-limit`."""
+    return re.sub(r"^[a-z_]+(?=: )", lambda found: f"--{found[0].replace('_', '-')}", complaint)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,7 +87,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     add_options(serve)
     _add_common(serve)
-    serve.set_defaults(action=_serve)
+    serve.set_defaults(action=_serve, parser=serve)
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -100,7 +118,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="what the admin API at --url asks for (default: $ROOMS_EMULATOR_ADMIN_TOKEN)",
     )
     _add_common(run)
-    run.set_defaults(action=_run)
+    run.set_defaults(action=_run, parser=run)
 
 
 def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -110,14 +128,14 @@ def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="an input of the scenario"
     )
     _add_common(plan)
-    plan.set_defaults(action=_plan)
+    plan.set_defaults(action=_plan, parser=plan)
 
 
 def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     validate = commands.add_parser(
         "validate",
         help="say what is wrong with scenarios, and where",
-        description="Check scenarios without running them. Exit code 0 when all are well, 1 when something is wrong.",
+        description="Check scenarios without running them. Exit code 0 when all are well, 2 when a file is wrong.",
     )
     validate.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file, or a shipped scenario's name")
     validate.add_argument(
@@ -127,21 +145,21 @@ def _add_validate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--time", choices=["real", "travel"], default="real", help="travel: also whether they are fit for travel time"
     )
     _add_common(validate)
-    validate.set_defaults(action=_validate)
+    validate.set_defaults(action=_validate, parser=validate)
 
 
 def _add_schema(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     schema = commands.add_parser("schema", help="print the JSON Schema of scenarios, for editors")
     schema.add_argument("--docs", action="store_true", help="the grammar as a page for people instead, in Markdown")
     _add_common(schema)
-    schema.set_defaults(action=_schema)
+    schema.set_defaults(action=_schema, parser=schema)
 
 
 def _add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     init = commands.add_parser("init", help="write a scenario and a test to begin with")
     init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here")
     _add_common(init)
-    init.set_defaults(action=_init)
+    init.set_defaults(action=_init, parser=init)
 
 
 def _add_token(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -151,7 +169,7 @@ def _add_token(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     token.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="default: %(default)s")
     token.add_argument("--api-key", default=None, metavar="KEY", help=f"the room's account (default: {DEFAULT_KEY})")
     _add_common(token)
-    token.set_defaults(action=_token)
+    token.set_defaults(action=_token, parser=token)
 
 
 def _seed(text: str) -> int:
@@ -181,7 +199,7 @@ def _add_wait(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     wait.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="default: %(default)s")
     _add_common(wait)
-    wait.set_defaults(action=_wait)
+    wait.set_defaults(action=_wait, parser=wait)
 
 
 def _add_contract(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -198,22 +216,22 @@ def _add_contract(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     contract.add_argument("--cassette", type=Path, metavar="FILE", help="write what was said, without secrets")
     contract.add_argument("--report", type=Path, metavar="FILE", help="write the findings as JSON")
     _add_common(contract)
-    contract.set_defaults(action=_contract)
+    contract.set_defaults(action=_contract, parser=contract)
     more = contract.add_subparsers(dest="contract_command", metavar="COMMAND")
     diff = more.add_parser("diff", help="what two cassettes differ in; ids and times do not count")
     diff.add_argument("old", type=Path, metavar="OLD")
     diff.add_argument("new", type=Path, metavar="NEW")
-    diff.set_defaults(action=_contract_diff)
+    diff.set_defaults(action=_contract_diff, parser=diff)
     record = more.add_parser("record", help="what an app has used of a running emulator, as a consumer contract")
     record.add_argument("file", type=Path, metavar="FILE")
     record.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="default: %(default)s")
     record.add_argument("--api-key", default=DEFAULT_KEY, metavar="KEY", help="the account (default: %(default)s)")
     record.add_argument("--consumer", default="app", metavar="NAME", help="default: %(default)s")
-    record.set_defaults(action=_contract_record)
+    record.set_defaults(action=_contract_record, parser=record)
     verify = more.add_parser("verify", help="replay a consumer contract on another API")
     verify.add_argument("file", type=Path, metavar="FILE")
     _add_target(verify, "REST base URL of the API to replay it on", required=True)
-    verify.set_defaults(action=_contract_verify)
+    verify.set_defaults(action=_contract_verify, parser=verify)
 
 
 def _add_target(parser: argparse.ArgumentParser, about: str, *, required: bool) -> None:
@@ -234,7 +252,7 @@ def _add_proxy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     proxy.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     proxy.add_argument("--port", type=int, default=DEFAULT_PORT + 1, help="0 = any (default: %(default)s)")
     _add_common(proxy)
-    proxy.set_defaults(action=_proxy)
+    proxy.set_defaults(action=_proxy, parser=proxy)
 
 
 def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -242,7 +260,7 @@ def _add_fidelity(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "fidelity", help="every behaviour of the service that is emulated: its basis, its tests"
     )
     _add_common(fidelity)
-    fidelity.set_defaults(action=_fidelity)
+    fidelity.set_defaults(action=_fidelity, parser=fidelity)
 
 
 # The commands import what they need when they run: `--help` must not wait for codecs to load.

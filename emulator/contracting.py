@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from emulator.config import DEFAULT_KEY, Config
-from emulator.contract.api import Api, checked_base_url
+from emulator.contract.api import Api, NotReachable, checked_base_url
 from emulator.contract.cassette import Cassette, CassetteError, drift
 from emulator.contract.checks import CHECKS
 from emulator.contract.consumer import Contract, ContractError, Replay, contract_of
@@ -43,6 +43,8 @@ async def contract(
     unknown = [name for name in only if name not in CHECKS]
     if unknown:
         print(f"rooms-emulator: no such check: {', '.join(unknown)} (contract --list tells all)", file=sys.stderr)
+        return 2
+    if base_url is not None and not await _answers(base_url):
         return 2
     checks = [CHECKS[name] for name in only] if only else list(CHECKS.values())
     try:
@@ -128,6 +130,8 @@ async def verify(path: Path, base_url: str, api_key: str) -> int:
         agreed = Contract.read(path)
     except (OSError, ContractError) as error:
         return _refuse(error, "read")
+    if not await _answers(base_url):
+        return 2
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         Api(base_url, api_key, run=new_run(), http=http) as api,
@@ -170,6 +174,20 @@ async def proxy(upstream: str, *, host: str, port: int) -> int:
         await runner.cleanup()
     print(passing.summary())
     return 1 if passing.violations else 0
+
+
+async def _answers(base_url: str) -> bool:
+    """Whether anything does, whatever it says to a request without a key. Told in one line when not."""
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
+        Api(base_url, "", run=new_run(), http=http) as api,
+    ):
+        try:
+            await api.call("GET", "/rooms", key=None)
+        except NotReachable as error:
+            print(f"rooms-emulator: there is no API to ask at {base_url}: {error}", file=sys.stderr)
+            return False
+    return True
 
 
 def _is_wrong(base_url: str) -> bool:

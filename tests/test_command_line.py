@@ -229,19 +229,19 @@ async def test_ready_file_that_cannot_be_written_is_told_in_one_line(start: Star
         (["serve", "--host", "0.0.0.0"], "one concrete address"),
         (["serve", "--host", "localhost"], "IP address"),
         (["serve", "--port", "70000"], "65535"),
-        (["serve", "--api-key", ""], "api_key"),
-        (["serve", "--idle-timeout", "0"], "idle_timeout"),
-        (["serve", "--max-frame-bytes", "1"], "max_frame_bytes"),
-        (["serve", "--rate-limit", "100"], "rate_limit: expected N/SECS"),
-        (["serve", "--rate-limit", "0/60"], "rate_limit"),
-        (["serve", "--signing-key", "no-such-key.pem"], "signing_key: cannot read no-such-key.pem"),
-        (["serve", "--webhook-key", "no-such-key.pem"], "webhook_key: cannot read no-such-key.pem"),
-        (["serve", "--webhook-attempts", "0"], "webhook_attempts"),
-        (["serve", "--webhook-backoff", "-1"], "webhook_backoff"),
-        (["serve", "--webhook-timeout", "0"], "webhook_timeout"),
-        (["serve", "--admin-token", "two words"], "admin_token"),
-        (["serve", "--allow-host", "http://x"], "allow_host"),
-        (["serve", "--start-time", "noon"], "start_time"),
+        (["serve", "--api-key", ""], "--api-key:"),
+        (["serve", "--idle-timeout", "0"], "--idle-timeout:"),
+        (["serve", "--max-frame-bytes", "1"], "--max-frame-bytes:"),
+        (["serve", "--rate-limit", "100"], "--rate-limit: expected N/SECS"),
+        (["serve", "--rate-limit", "0/60"], "--rate-limit:"),
+        (["serve", "--signing-key", "no-such-key.pem"], "--signing-key: cannot read no-such-key.pem"),
+        (["serve", "--webhook-key", "no-such-key.pem"], "--webhook-key: cannot read no-such-key.pem"),
+        (["serve", "--webhook-attempts", "0"], "--webhook-attempts:"),
+        (["serve", "--webhook-backoff", "-1"], "--webhook-backoff:"),
+        (["serve", "--webhook-timeout", "0"], "--webhook-timeout:"),
+        (["serve", "--admin-token", "two words"], "--admin-token:"),
+        (["serve", "--allow-host", "http://x"], "--allow-host:"),
+        (["serve", "--start-time", "noon"], "--start-time:"),
         (["serve", "--scenario", "no-such-file.yaml"], "no-such-file.yaml"),
         (["run", "no-such-file.yaml"], "no-such-file.yaml"),
     ],
@@ -253,6 +253,27 @@ def test_wrong_settings_are_named_with_exit_code_2(
     errors = capsys.readouterr().err
     assert said in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage", "meant"),
+    [
+        (["serve", "--prot", "5"], "serve", "; did you mean --port?"),
+        (["run", "two_people", "--sede=5"], "run", "; did you mean --seed?"),
+        (["contract", "record", "file", "--ulr", "x"], "contract record", "; did you mean --url?"),
+        (["wait", "xyzzy"], "wait", ""),
+        (["--prot", "5"], "", ""),
+    ],
+)
+def test_options_that_a_command_does_not_have_are_told_with_its_usage(
+    arguments: list[str], usage: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"usage: rooms-emulator {usage}".rstrip())
+    assert errors.splitlines()[-1].endswith(meant)
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

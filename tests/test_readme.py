@@ -21,7 +21,7 @@ import pytest
 
 from conftest_plugin.expect import AudioExpectation, TileExpectation
 from emulator.server import Emulator
-from tests.browser.chromium import find_chromium
+from tests.browser.chromium import DEFAULT_EXECUTABLE, find_chromium
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,6 +79,15 @@ async def test_snippet_curl(emulator: Emulator) -> None:
     code = BY_NAME["curl"].code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
     output = await run(["bash", "-euc", code], environment(emulator))
     assert '"record_type":"room"' in output.replace(" ", "")
+
+
+async def test_snippet_curl_token(emulator: Emulator) -> None:
+    code = BY_NAME["curl"].code + BY_NAME["curl-token"].code.replace(".venv/bin/", "")
+    code = code.replace("http://127.0.0.1:8900/v2", emulator.rest_url)
+    code = code.replace("token lunch", f"token lunch --url {emulator.rest_url} --api-key KEY_local")
+    output = await run(["bash", "-euc", code], environment(emulator))
+    assert output.replace(" ", "").count('"refresh_token":"') == 1  # from curl; the last line is the command's
+    assert re.search(r"}[\w-]+\.[\w-]+\.[\w-]+$", output.strip())
 
 
 async def test_snippet_time_travel(emulator: Emulator, tmp_path: Path) -> None:
@@ -196,10 +205,10 @@ async def test_snippet_async_client(emulator: Emulator, tmp_path: Path) -> None:
     assert "bob sees alice" in output
 
 
-async def run_pytest(code: str, folder: Path, *options: str) -> str:
+async def run_pytest(code: str, folder: Path, *options: str, settings: str = "[pytest]\n") -> str:
     (folder / "test_snippet.py").write_text(code)
-    settings = ["-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-W", "error"]
-    arguments = [sys.executable, "-m", "pytest", *settings, *options, str(folder)]
+    (folder / "pytest.ini").write_text(settings)
+    arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *options, str(folder)]
     return await run(arguments, {"PATH": os.environ["PATH"]}, cwd=folder)
 
 
@@ -210,11 +219,22 @@ async def test_snippet_pytest_sync(tmp_path: Path) -> None:
 
 
 async def test_snippet_pytest_async(tmp_path: Path) -> None:
-    """With pytest-asyncio in its automatic mode."""
+    """With pytest-asyncio, as the settings beside it have it."""
     code = BY_NAME["pytest-async"].code
     assert code.count("\n") < 15
-    options = ("--asyncio-mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
-    assert "1 passed" in await run_pytest(code, tmp_path, *options)
+    assert "1 passed" in await run_pytest(code, tmp_path, settings=BY_NAME["pytest-ini"].code)
+
+
+async def test_snippet_pytest_ini(tmp_path: Path) -> None:
+    """Without it the same test is not run, as its reader would find."""
+    code = BY_NAME["pytest-async"].code
+    with pytest.raises(AssertionError, match="async def functions are not natively supported"):
+        await run_pytest(code, tmp_path, "-W", "default")
+    assert "1 passed" in await run_pytest(code, tmp_path, settings=BY_NAME["pytest-ini"].code)
+
+
+async def test_snippet_pytest_stage(tmp_path: Path) -> None:
+    assert "1 passed" in await run_pytest(BY_NAME["pytest-stage"].code, tmp_path, "-p", "no:asyncio")
 
 
 async def test_snippet_pytest_fixtures(tmp_path: Path) -> None:
@@ -231,11 +251,9 @@ def test_snippet_playwright_test() -> None:
 
 
 async def test_snippet_page_fixture(tmp_path: Path) -> None:
-    """With Debian's Chromium, which root may only start without its sandbox."""
     code = BY_NAME["page-fixture"].code
-    assert code.count("launch(args=rooms_browser_launch_args)") == 1
-    launch = f'launch(executable_path="{find_chromium()}", args=["--no-sandbox", *rooms_browser_launch_args])'
-    code = code.replace("launch(args=rooms_browser_launch_args)", launch)
+    assert code.count(DEFAULT_EXECUTABLE) == 1
+    code = code.replace(DEFAULT_EXECUTABLE, str(find_chromium()))
     code += """
 
 def test_page_is_sent_to_the_emulator(page, rooms_emulator):

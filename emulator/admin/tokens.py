@@ -18,10 +18,14 @@ from emulator.api.validation import read_body
 from emulator.clock import LAST_INSTANT, iso_seconds
 from emulator.rooms.tokens import TokenMint
 
-_BODY = closed_schema({"room_id": {"type": "string"}}, required=["room_id"])
+_BODY = closed_schema({"room_id": {"type": "string", "description": "Its id or unique name."}}, required=["room_id"])
 _TOKEN = object_schema(
-    {"token": {"type": "string"}, "token_expires_at": {"type": "string", "format": "date-time"}},
-    required=["token", "token_expires_at"],
+    {
+        "room_id": {"type": "string", "description": "The room's id, also when its name was given."},
+        "token": {"type": "string"},
+        "token_expires_at": {"type": "string", "format": "date-time"},
+    },
+    required=["room_id", "token", "token_expires_at"],
 )
 
 
@@ -46,10 +50,10 @@ class TokenRoutes:
     async def make(self, request: web.Request) -> web.Response:
         account = self._access.of(request)
         body = known_only(await read_body(request), _BODY["properties"])
-        room_id = body.get("room_id")
-        if not isinstance(room_id, str):
-            raise BadBody("/room_id", "room_id: expected the id of a room.")
-        room = account.room(room_id.lower())
+        wanted = body.get("room_id")
+        if not isinstance(wanted, str):
+            raise BadBody("/room_id", "room_id: expected the id or the unique name of a room.")
+        room = account.room_called(wanted)
         now = account.now()
         token = self._mint.mint(
             "access",
@@ -59,5 +63,5 @@ class TokenRoutes:
             now=now,
             new_id=account.new_token_id,
         )
-        told = {"token": token.text, "token_expires_at": iso_seconds(token.expires_at)}
+        told = {"room_id": room.id, "token": token.text, "token_expires_at": iso_seconds(token.expires_at)}
         return web.json_response({"data": told}, status=201, headers={"Cache-Control": "no-store"})

@@ -101,6 +101,11 @@ class Ledger:
     def room(self, room_id: str) -> Room:
         return _found("room", self.records.rooms, room_id)
 
+    def room_called(self, name: str) -> Room:
+        """By its id, or by its unique name."""
+        room_id = name.lower()
+        return self.room(room_id if room_id in self.records.rooms else self.records.rooms_by_name.get(name, room_id))
+
     def session(self, session_id: str) -> Session:
         return _found("room session", self.records.sessions, session_id)
 

@@ -25,7 +25,10 @@ def plan(file: Path, inputs: Mapping[str, str]) -> int:
 
 
 def validate(files: Sequence[Path], inputs: Mapping[str, str], *, travel: bool) -> int:
-    """Exit code 0 when all are well, else 1. Problems go to the standard output: they are what was asked for."""
+    """Exit code 0 when all are well, 2 when a file is wrong, as `run` has it.
+
+    Problems go to the standard output: they are what was asked for.
+    """
     wrong = 0
     for file in files:
         try:
@@ -34,7 +37,7 @@ def validate(files: Sequence[Path], inputs: Mapping[str, str], *, travel: bool) 
             wrong += 1
             print(f"{file}: {error}" if isinstance(error, BadInput) else error)
     print(f"{len(files)} checked, {wrong} wrong" if wrong else f"{len(files)} checked, all well")
-    return 1 if wrong else 0
+    return 2 if wrong else 0
 
 
 def schema(*, docs: bool) -> int:

@@ -54,12 +54,21 @@ async def test_a_lasting_token_opens_its_room_years_later_and_no_other(admin: Ca
         await astray.connect()
 
 
+async def test_a_room_may_be_called_by_its_name(admin: Caller, emulator: Emulator) -> None:
+    room = await admin.room(unique_name="Lunch")
+    told = (await admin.post("tokens", {"room_id": "Lunch"})).data
+    assert told["room_id"] == room["id"]
+    async with RoomClient(ws_url=emulator.ws_url, room_id=room["id"], token=told["token"]) as alice:
+        assert alice.status == "connected"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
+        ({"room_id": "breakfast"}, 404, "room"),
         ({"room_id": "00000000-0000-4000-8000-000000000000"}, 404, "room"),
-        ({}, 422, "the id of a room"),
-        ({"room_id": 7}, 422, "the id of a room"),
+        ({}, 422, "the id or the unique name of a room"),
+        ({"room_id": 7}, 422, "the id or the unique name of a room"),
         ({"room": "lunch"}, 422, 'did you mean "room_id"?'),
     ],
 )

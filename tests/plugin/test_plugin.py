@@ -131,7 +131,7 @@ WRONG = {
     "alice.frames('x')": "ClientStateError: alice is not subscribed to x/self",
     "alice.publish('self', video='tset_card')": "SourceError: expected a video source",
     "rooms_participant('bob', publish=3)": "WrongArgument: publish: expected a stream key",
-    "rooms_participant('bob', room=3)": "WrongArgument: expected a room or its id, got 3",
+    "rooms_participant('bob', room=3)": "WrongArgument: expected a room, its id or its unique name, got 3",
     "rooms_emulator.create_room(max_participants=1)": "RequestRefused: POST /rooms: 422",
     "rooms_emulator.scenario('nothing')": "ScenarioUnreadable: nothing: no such file",
     "rooms_emulator.scenario({'version': 1})": "ScenarioInvalid: <dict>:1:1: ",

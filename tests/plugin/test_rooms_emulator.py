@@ -11,6 +11,7 @@ import telnyx
 
 from conftest_plugin.errors import CallTimeout, RequestRefused
 from conftest_plugin.participants import AsyncParticipant, Participant
+from conftest_plugin.performance import Scenarios
 from conftest_plugin.rooms_emulator import AsyncRoomsEmulator, RoomsEmulator
 from conftest_plugin.server import EmulatorServer
 from emulator.clients.errors import ClientStateError, Refused
@@ -28,6 +29,18 @@ SCENARIO: dict[str, Any] = {
         {"after": "alice.published", "expect": {"bob": {"sees": "alice/self"}}},
     ],
 }
+
+
+@pytest.mark.rooms(scenario=SCENARIO)
+def test_a_room_may_be_called_by_its_name(rooms_emulator: RoomsEmulator, rooms_scenario: Scenarios) -> None:
+    stage = rooms_scenario.stage
+    carol = rooms_emulator.participant("short", "carol", subscribe="all")
+    assert carol.room_id == stage.room.id
+    dave = rooms_emulator.participant("short", "dave", token=rooms_emulator.token("short"))
+    assert dave.room_id == stage.room.id
+    for call in (lambda: rooms_emulator.participant("shrot", "erin"), lambda: rooms_emulator.token("shrot")):
+        with pytest.raises(LookupError, match="no room of this account has the unique_name 'shrot'"):
+            call()
 
 
 # -- blocking ---------------------------------------------------------------------------------------------------------
@@ -135,7 +148,7 @@ def test_wrong_arguments_are_named_at_once(rooms_emulator: RoomsEmulator) -> Non
     alice = rooms_emulator.participant(rooms_emulator.create_room(), "alice")
     with pytest.raises(TypeError, match=r"sees\(\).*withn"):
         alice.sees(alice, withn=3)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="expected a room or its id, got 3"):
+    with pytest.raises(TypeError, match="expected a room, its id or its unique name, got 3"):
         rooms_emulator.token(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match='expected "all" or None'):
         rooms_emulator.participant("room", "bob", subscribe="al")  # type: ignore[arg-type]
@@ -147,7 +160,7 @@ def test_refused_request_tells_status_and_field(rooms_emulator: RoomsEmulator) -
     assert refused.value.status == 422
     assert refused.value.body["errors"][0]["source"] == {"pointer": "/max_participants"}
     with pytest.raises(RequestRefused, match="404"):
-        rooms_emulator.token("nowhere")
+        rooms_emulator.token("00000000-0000-4000-8000-000000000000")
 
 
 def test_rooms_have_the_fields_asked_for(rooms_emulator: RoomsEmulator) -> None:
@@ -273,7 +286,7 @@ async def test_awaited_failures_are_those_of_the_blocking_calls(rooms_emulator_a
         await alice.sees("nobody", within=0.05)
     with pytest.raises(ClientStateError):
         await alice.unpublish("nothing")
-    with pytest.raises(RequestRefused):
+    with pytest.raises(LookupError):
         await rooms_emulator_async.token("nowhere")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(alice.sees("nobody", within=10), 0.05)

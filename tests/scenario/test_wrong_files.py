@@ -38,7 +38,7 @@ def test_validate_tells_all_of_them_and_ends_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(FOLDER)
-    assert main(["validate", *FILES[:5], "two_people"]) == 1
+    assert main(["validate", *FILES[:5], "two_people"]) == 2
     told = capsys.readouterr().out
     for name in FILES[:5]:
         assert Path(name).with_suffix(".txt").read_text().splitlines()[0] in told
@@ -53,11 +53,11 @@ def test_validate_takes_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "version: 1\nname: x\ninputs: {wait: {type: duration}}\nparticipants: {ann: }\n"
         'timeline: [{at: "${wait}", do: {ann: join}}]\n'
     )
-    assert main(["validate", str(file)]) == 1
+    assert main(["validate", str(file)]) == 2
     assert "a value must be given: --set wait=..." in capsys.readouterr().out
     assert main(["validate", str(file), "--set", "wait=3s"]) == 0
     assert capsys.readouterr().out == "1 checked, all well\n"
-    assert main(["validate", str(file), "--set", "wiat=3s"]) == 1
+    assert main(["validate", str(file), "--set", "wiat=3s"]) == 2
     assert f'{file}: unknown input "wiat"' in capsys.readouterr().out
 
 
