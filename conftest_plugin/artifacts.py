@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,14 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from conftest_plugin.evidence import Evidence, Picture, slug
-from emulator.timeline.model import Check, Json, Tile, Told, told_over
+from conftest_plugin.script import offset_of, script
+from emulator.timeline.model import Json, Tile, Told, told_over
 from emulator.timeline.page import page
 
 SHOWN_MOMENTS = 25
 SHOWN_FINDINGS = 20
 HOW_LONG_A_NAME = 120
-_WITHIN = re.compile(r" within ([0-9]+(?:\.[0-9]+)?) s\b")
-"""What a failed wait says of how long it was; it ended just now."""
 
 Outcome = Literal["passed", "failed"]
 
@@ -140,33 +138,26 @@ def _document(evidence: Evidence, story: Story) -> Json:
         facts["seed"] = str(story.seed)
     for number, line in enumerate(evidence.findings[:SHOWN_FINDINGS], 1):
         facts[f"problem {number}"] = line
-    checks = []
-    if story.outcome == "failed":
-        first = story.failure.partition("\n")[0]
-        who = _concerned(first, evidence)
-        what = first.removeprefix(f"expected {who} ").partition(";")[0]
-        waited = _WITHIN.search(first)
-        began = max(0.0, now - float(waited[1])) if waited is not None else now
-        checks = [Check(who, what[:200], "expect", "failed", began, now, story.failure, story.place)]
+    checks = script(
+        evidence.calls,
+        offset_of(evidence.timeline, evidence.moment),
+        now,
+        failure=story.failure if story.outcome == "failed" else "",
+        place=story.place,
+        names=evidence.names.values(),
+        root=story.root,
+    )
     told = Told(
         title=story.node_id,
         outcome=story.outcome,
-        summary=story.failure,
+        summary=story.failure.partition("\n")[0],
         facts=facts,
         checks=checks,
         tiles=[_tile(picture, now) for picture in evidence.pictures],
         names=evidence.names,
+        script="Test",
     )
     return told_over(dict(evidence.timeline), told)
-
-
-def _concerned(text: str, evidence: Evidence) -> str:
-    """Whose row a failure belongs into: that of the first participant it names, else the first row."""
-    named = [(place, name) for name in evidence.names.values() if (place := text.find(name)) >= 0]
-    if named:
-        return min(named)[1]
-    rows = evidence.timeline.get("rows", ())
-    return str(rows[0]["name"]) if rows else ""
 
 
 def _tile(picture: Picture, at: float) -> Tile:

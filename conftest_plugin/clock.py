@@ -39,6 +39,7 @@ class ClockControl:
 
 
 class Clock(Facade[ClockControl]):
+    called = "clock"
     now = blocking(ClockControl.now)
     freeze = blocking(ClockControl.freeze)
     advance = blocking(ClockControl.advance)
@@ -46,6 +47,7 @@ class Clock(Facade[ClockControl]):
 
 
 class AsyncClock(Facade[ClockControl]):
+    called = "clock"
     now = awaitable(ClockControl.now)
     freeze = awaitable(ClockControl.freeze)
     advance = awaitable(ClockControl.advance)

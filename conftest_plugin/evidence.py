@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from conftest_plugin.findings import findings
+from conftest_plugin.journal import Call
 from conftest_plugin.people import Person
 from conftest_plugin.tenant import Tenant
 from emulator.clients.admin_client import AdminClient, AdminError, SignalingProblem
@@ -57,6 +58,10 @@ class Evidence:
     names: Mapping[str, str]
     capture: bytes | None
     """The decrypted media as pcapng."""
+    calls: Sequence[Call] = ()
+    """What the test did."""
+    moment: float = 0.0
+    """When the timeline was taken, on the clock of the calls."""
     missing: list[str] = field(default_factory=list)
     """What could not be had, and why."""
 
@@ -101,8 +106,10 @@ async def gather(tenant: Tenant) -> Evidence:
 
     nothing: Json = {}
     none: Sequence[Json] = []
+    timeline = await have(get("/timeline"), nothing)
+    moment = tenant.journal.now
     return Evidence(
-        timeline=await have(get("/timeline"), nothing),
+        timeline=timeline,
         wire=await have(whole_wire(admin), none),
         statistics=await have(get("/stats"), nothing),
         problems=await have(admin.problems(), []),
@@ -112,6 +119,8 @@ async def gather(tenant: Tenant) -> Evidence:
         sounds=[sound for guest in tenant.guests if (sound := _sound(guest)) is not None],
         names={participant_id: person.name for participant_id, person in tenant.known.items()},
         capture=await have(capture(), None),
+        calls=tuple(tenant.journal.calls),
+        moment=moment,
         missing=missing,
     )
 

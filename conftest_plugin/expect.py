@@ -16,6 +16,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, overload
@@ -57,6 +59,9 @@ class _Expectation:
         self._place = place
         self._rooms = current() if rooms is None else rooms
 
+    def noted(self, name: str, who: Sequence[Any]) -> AbstractContextManager[None]:
+        return self._rooms.journal.note(self._place, name, who)
+
 
 class TileExpectation(_Expectation):
     """What a tile of the page should show; for Playwright's blocking interface."""
@@ -64,27 +69,27 @@ class TileExpectation(_Expectation):
     def to_show(self, who: Any, *, key: str | None = None, within: float = WITHIN_SECS) -> None:
         """The moving test card of this participant; with `key`, of that stream."""
         __tracebackhide__ = True
-        _run(self, plans.shows(self._place, who, key, within))
+        _run(self, plans.shows(self._place, who, key, within), "to_show", who)
 
     def not_to_show(self, who: Any, *, key: str | None = None, within: float = WITHIN_SECS) -> None:
         """Its card stays away for a second that begins within so many seconds."""
         __tracebackhide__ = True
-        _run(self, plans.shows_not(self._place, who, key, within))
+        _run(self, plans.shows_not(self._place, who, key, within), "not_to_show", who)
 
     def to_be_live(self, *, within: float = WITHIN_SECS) -> None:
         """New pictures come, whatever they show."""
         __tracebackhide__ = True
-        _run(self, plans.live(self._place, within))
+        _run(self, plans.live(self._place, within), "to_be_live")
 
     def not_to_be_frozen(self, *, for_seconds: float = 2.0) -> None:
         """New pictures come for so long, with no gap of a second or more."""
         __tracebackhide__ = True
-        _run(self, plans.not_frozen(self._place, for_seconds))
+        _run(self, plans.not_frozen(self._place, for_seconds), "not_to_be_frozen")
 
     def to_be_black(self, *, within: float = WITHIN_SECS) -> None:
         """As with a camera that is switched off."""
         __tracebackhide__ = True
-        _run(self, plans.black(self._place, within))
+        _run(self, plans.black(self._place, within), "to_be_black")
 
 
 class AsyncTileExpectation(_Expectation):
@@ -92,23 +97,23 @@ class AsyncTileExpectation(_Expectation):
 
     async def to_show(self, who: Any, *, key: str | None = None, within: float = WITHIN_SECS) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.shows(self._place, who, key, within))
+        await _run_async(self, plans.shows(self._place, who, key, within), "to_show", who)
 
     async def not_to_show(self, who: Any, *, key: str | None = None, within: float = WITHIN_SECS) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.shows_not(self._place, who, key, within))
+        await _run_async(self, plans.shows_not(self._place, who, key, within), "not_to_show", who)
 
     async def to_be_live(self, *, within: float = WITHIN_SECS) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.live(self._place, within))
+        await _run_async(self, plans.live(self._place, within), "to_be_live")
 
     async def not_to_be_frozen(self, *, for_seconds: float = 2.0) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.not_frozen(self._place, for_seconds))
+        await _run_async(self, plans.not_frozen(self._place, for_seconds), "not_to_be_frozen")
 
     async def to_be_black(self, *, within: float = WITHIN_SECS) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.black(self._place, within))
+        await _run_async(self, plans.black(self._place, within), "to_be_black")
 
 
 class AudioExpectation(_Expectation):
@@ -123,12 +128,12 @@ class AudioExpectation(_Expectation):
         So it takes 0.9 s at least, also with a shorter `within`.
         """
         __tracebackhide__ = True
-        _run(self, plans.hears(self._place, who, within))
+        _run(self, plans.hears(self._place, who, within), "to_hear", who)
 
     def not_to_hear(self, who: Any, *, within: float = WITHIN_SECS, for_seconds: float = 1.0) -> None:
         """Its tone stays away for so long, which begins within so many seconds."""
         __tracebackhide__ = True
-        _run(self, plans.hears_not(self._place, who, within, for_seconds))
+        _run(self, plans.hears_not(self._place, who, within, for_seconds), "not_to_hear", who)
 
 
 class AsyncAudioExpectation(_Expectation):
@@ -136,11 +141,11 @@ class AsyncAudioExpectation(_Expectation):
 
     async def to_hear(self, who: Any, *, within: float = WITHIN_SECS) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.hears(self._place, who, within))
+        await _run_async(self, plans.hears(self._place, who, within), "to_hear", who)
 
     async def not_to_hear(self, who: Any, *, within: float = WITHIN_SECS, for_seconds: float = 1.0) -> None:
         __tracebackhide__ = True
-        await _run_async(self, plans.hears_not(self._place, who, within, for_seconds))
+        await _run_async(self, plans.hears_not(self._place, who, within, for_seconds), "not_to_hear", who)
 
 
 @overload
@@ -203,7 +208,8 @@ def _next(plan: Plan, said: Any) -> Question | None:
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
 
 
-def _run(expectation: _Expectation, plan: Plan) -> None:
+def _run(expectation: _Expectation, plan: Plan, name: str, *who: Any) -> None:
+    """`name` and `who`: how the test calls it."""
     __tracebackhide__ = True
     from playwright.sync_api import Error, TimeoutError
 
@@ -227,11 +233,12 @@ def _run(expectation: _Expectation, plan: Plan) -> None:
             return _interrupted(error, question)
 
     said = None
-    while (question := _next(plan, said)) is not None:
-        said = answer(question)
+    with expectation.noted(name, who):
+        while (question := _next(plan, said)) is not None:
+            said = answer(question)
 
 
-async def _run_async(expectation: _Expectation, plan: Plan) -> None:
+async def _run_async(expectation: _Expectation, plan: Plan, name: str, *who: Any) -> None:
     __tracebackhide__ = True
     from playwright.async_api import Error, TimeoutError
 
@@ -255,8 +262,9 @@ async def _run_async(expectation: _Expectation, plan: Plan) -> None:
             return _interrupted(error, question)
 
     said = None
-    while (question := _next(plan, said)) is not None:
-        said = await answer(question)
+    with expectation.noted(name, who):
+        while (question := _next(plan, said)) is not None:
+            said = await answer(question)
 
 
 def _interrupted(error: Exception, look: Look) -> Any:

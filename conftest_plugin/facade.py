@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from conftest_plugin.journal import Journal
 from conftest_plugin.loop_thread import LoopThread
 
 CALL_SECS = 30.0
 """Patience with every call, besides what it waits for by its own arguments. The server's answers take up to 10 s."""
+READING = frozenset({"now", "rules", "rule", "received", "deliveries", "results"})
+"""What only looks, often again and again: no journal has room for it."""
 WAITS = ("within", "for_seconds", "over", "timeout")
 """Arguments that are seconds a call may take."""
 
@@ -25,11 +29,17 @@ def patience_with(arguments: Mapping[str, Any]) -> float:
 
 
 class Facade(Generic[CoreT]):
-    """`core` lives in the thread; its coroutine methods are told by `blocking` or `awaitable`."""
+    """`core` lives in the thread; its coroutine methods are told by `blocking` or `awaitable`.
 
-    def __init__(self, core: CoreT, thread: LoopThread) -> None:
+    `journal` has them as `called`'s, but for those that only look.
+    """
+
+    called = ""
+
+    def __init__(self, core: CoreT, thread: LoopThread, journal: Journal) -> None:
         self._core = core
         self._thread = thread
+        self._journal = journal
 
 
 def blocking(
@@ -42,7 +52,8 @@ def blocking(
     def call(self: Facade[CoreT], /, *args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
         work, patience, what = _prepare(self, method, signature, args, kwargs)
-        return self._thread.wait(work, patience=patience, what=what)
+        with _noted(self, method.__name__, args, kwargs):
+            return self._thread.wait(work, patience=patience, what=what)
 
     return call
 
@@ -57,9 +68,16 @@ def awaitable(
     async def call(self: Facade[CoreT], /, *args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
         work, patience, what = _prepare(self, method, signature, args, kwargs)
-        return await self._thread.wait_async(work, patience=patience, what=what)
+        with _noted(self, method.__name__, args, kwargs):
+            return await self._thread.wait_async(work, patience=patience, what=what)
 
     return call
+
+
+def _noted(
+    facade: Facade[Any], name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> AbstractContextManager[None]:
+    return nullcontext() if name in READING else facade._journal.note(facade.called, name, args, kwargs)
 
 
 def _prepare(

@@ -69,6 +69,7 @@ class FaultControl:
 
 
 class Faults(Facade[FaultControl]):
+    called = "faults"
     add = blocking(FaultControl.add)
     add_all = blocking(FaultControl.add_all)
     rules = blocking(FaultControl.rules)
@@ -78,6 +79,7 @@ class Faults(Facade[FaultControl]):
 
 
 class AsyncFaults(Facade[FaultControl]):
+    called = "faults"
     add = awaitable(FaultControl.add)
     add_all = awaitable(FaultControl.add_all)
     rules = awaitable(FaultControl.rules)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conftest_plugin.facade import patience_with
+from conftest_plugin.journal import Journal
 from conftest_plugin.loop_thread import LoopThread
 from emulator.clients import roster
 from emulator.clients.events import ClientEvent, Disconnected
@@ -31,9 +32,10 @@ R = TypeVar("R")
 class Presence:
     """Somebody in a room: who it is, and what is known at the moment."""
 
-    def __init__(self, client: RoomClient, thread: LoopThread) -> None:
+    def __init__(self, client: RoomClient, thread: LoopThread, journal: Journal) -> None:
         self._client = client
         self._thread = thread
+        self._journal = journal
         self.participant_id = client.participant_id
         self.room_id = client.room_id
         self.name = client.name
@@ -166,13 +168,14 @@ def _blocking(method: MethodAboutVoice[P, R]) -> Callable[Concatenate[Presence, 
 @overload
 def _blocking(method: Method[P, R]) -> Callable[Concatenate[Presence, P], R]: ...
 def _blocking(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]:
-    call = _Call[..., R](method)
+    call, name = _Call[..., R](method), method.__name__
 
     @functools.wraps(method)
     def blocking(self: Presence, *args: Any, **kwargs: Any) -> R:
         __tracebackhide__ = True
         work, patience, what = call.prepare(self, args, kwargs)
-        return self._thread.wait(work, patience=patience, what=what)
+        with self._journal.note(self.name, name, args, kwargs):
+            return self._thread.wait(work, patience=patience, what=what)
 
     return blocking
 
@@ -188,13 +191,14 @@ def _awaitable(
 @overload
 def _awaitable(method: Method[P, R]) -> Callable[Concatenate[Presence, P], Coroutine[Any, Any, R]]: ...
 def _awaitable(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:
-    call = _Call[..., R](method)
+    call, name = _Call[..., R](method), method.__name__
 
     @functools.wraps(method)
     async def awaitable(self: Presence, *args: Any, **kwargs: Any) -> R:
         __tracebackhide__ = True
         work, patience, what = call.prepare(self, args, kwargs)
-        return await self._thread.wait_async(work, patience=patience, what=what)
+        with self._journal.note(self.name, name, args, kwargs):
+            return await self._thread.wait_async(work, patience=patience, what=what)
 
     return awaitable
 

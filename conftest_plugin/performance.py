@@ -139,6 +139,8 @@ class Performance:
 
 
 class _Shown(Facade[Performance]):
+    called = "scenario"
+
     @property
     def room(self) -> Room:
         """Where it plays."""
@@ -165,6 +167,7 @@ class Theatre:
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
+        self.journal = tenant.journal
         self.performances: list[Performance] = []
 
     async def start(self, source: AnyScenario, inputs: Mapping[str, object] = NO_INPUTS) -> Performance:
@@ -199,31 +202,33 @@ class Scenarios(Facade[Theatre]):
     def stage(self) -> Stage:
         """The scenario of the marker, or the one that was started last. Raises LookupError when there is none."""
         __tracebackhide__ = True
-        return Stage(_latest(self._core), self._thread)
+        return Stage(_latest(self._core), self._thread, self._journal)
 
     def start(
         self, source: AnyScenario, *, inputs: Mapping[str, object] = NO_INPUTS, timeout: float = START_SECS
     ) -> Stage:
         """Returns when its room is there; `stage.wait_for("alice publish self")` waits for more."""
         __tracebackhide__ = True
-        performance = self._thread.wait(self._core.start(source, inputs), patience=2 * timeout, what="start()")
-        return Stage(performance, self._thread)
+        starting = self._core.start(source, inputs)
+        with self._journal.note("scenario", "start", [scenarios.name_of(source)]):
+            performance = self._thread.wait(starting, patience=2 * timeout, what="start()")
+        return Stage(performance, self._thread, self._journal)
 
 
 class AsyncScenarios(Facade[Theatre]):
     @property
     def stage(self) -> AsyncStage:
         __tracebackhide__ = True
-        return AsyncStage(_latest(self._core), self._thread)
+        return AsyncStage(_latest(self._core), self._thread, self._journal)
 
     async def start(
         self, source: AnyScenario, *, inputs: Mapping[str, object] = NO_INPUTS, timeout: float = START_SECS
     ) -> AsyncStage:
         __tracebackhide__ = True
-        performance = await self._thread.wait_async(
-            self._core.start(source, inputs), patience=2 * timeout, what="start()"
-        )
-        return AsyncStage(performance, self._thread)
+        starting = self._core.start(source, inputs)
+        with self._journal.note("scenario", "start", [scenarios.name_of(source)]):
+            performance = await self._thread.wait_async(starting, patience=2 * timeout, what="start()")
+        return AsyncStage(performance, self._thread, self._journal)
 
 
 def _latest(theatre: Theatre) -> Performance:

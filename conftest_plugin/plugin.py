@@ -174,7 +174,7 @@ def _rooms_theatre(
     from emulator.scenario.errors import ScenarioError
 
     theatre = Theatre(_rooms_emulator_tenant)
-    request.node.stash[_STAGES] = Scenarios(theatre, rooms_emulator_server.thread)
+    request.node.stash[_STAGES] = Scenarios(theatre, rooms_emulator_server.thread, _rooms_emulator_tenant.journal)
     wishes = Wishes.of(reversed(list(request.node.iter_markers(MARK))), seed=None)
     wait = rooms_emulator_server.thread.wait
     try:
@@ -254,7 +254,7 @@ def rooms_scenario(rooms_emulator_server: RoomsServer, _rooms_theatre: Theatre) 
     """
     from conftest_plugin.performance import Scenarios
 
-    return Scenarios(_rooms_theatre, rooms_emulator_server.thread)
+    return Scenarios(_rooms_theatre, rooms_emulator_server.thread, _rooms_theatre.journal)
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def rooms_scenario_async(rooms_emulator_server: RoomsServer, _rooms_theatre: The
     """`rooms_scenario`, to be awaited."""
     from conftest_plugin.performance import AsyncScenarios
 
-    return AsyncScenarios(_rooms_theatre, rooms_emulator_server.thread)
+    return AsyncScenarios(_rooms_theatre, rooms_emulator_server.thread, _rooms_theatre.journal)
 
 
 @pytest.fixture

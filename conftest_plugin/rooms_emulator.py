@@ -37,6 +37,7 @@ class Account:
         self.admin_url = server.admin_url
         self.api_key = tenant.api_key
         self.webhook_public_key = server.webhook_public_key
+        self.journal = tenant.journal
 
     @property
     def env(self) -> dict[str, str]:
@@ -64,22 +65,24 @@ class RoomsEmulator(Account):
     @property
     def clock(self) -> Clock:
         """The account's time."""
-        return Clock(ClockControl(self._tenant.admin), self._thread)
+        return Clock(ClockControl(self._tenant.admin), self._thread, self._tenant.journal)
 
     @property
     def faults(self) -> Faults:
         """What goes wrong on purpose in this account."""
-        return Faults(FaultControl(self._tenant.admin), self._thread)
+        return Faults(FaultControl(self._tenant.admin), self._thread, self._tenant.journal)
 
     @property
     def webhooks(self) -> Webhooks:
         """A receiver; rooms that are made from now on through this account send their webhooks there."""
-        return Webhooks(self._tenant.inbox, self._thread)
+        return Webhooks(self._tenant.inbox, self._thread, self._tenant.journal)
 
     def create_room(self, **fields: Any) -> Room:
         """`fields` as REST has them: unique_name, max_participants, ... Raises RequestRefused."""
         __tracebackhide__ = True
-        return self._thread.wait(self._tenant.create_room(fields), patience=REST_SECS, what="create_room()")
+        work = self._tenant.create_room(fields)
+        with self._tenant.journal.note("rooms", "create_room", (), fields):
+            return self._thread.wait(work, patience=REST_SECS, what="create_room()")
 
     def token(self, room: AnyRoom, *, ttl_secs: int | None = None) -> str:
         """A client token for the room, 600 s unless said otherwise. Raises RequestRefused."""
@@ -109,8 +112,9 @@ class RoomsEmulator(Account):
         joining = self._tenant.participant(
             room, name, publish=publish, subscribe=subscribe, video=video, audio=audio, **options
         )
-        client = self._thread.wait(joining, patience=JOIN_SECS, what=f"participant {name}")
-        return Participant(client, self._thread)
+        with self._tenant.journal.note(name, "participant", [name], _given(publish, subscribe, options)):
+            client = self._thread.wait(joining, patience=JOIN_SECS, what=f"participant {name}")
+        return Participant(client, self._thread, self._tenant.journal)
 
     def scenario(
         self,
@@ -129,8 +133,9 @@ class RoomsEmulator(Account):
         """
         __tracebackhide__ = True
         playing = self._tenant.scenario(scenarios.read(source, inputs), scenarios.text_of(source))
-        report = self._thread.wait(playing, patience=timeout, what="scenario()")
-        return scenarios.check(report) if check else report
+        with self._tenant.journal.note("scenario", "scenario", [scenarios.name_of(source)]):
+            report = self._thread.wait(playing, patience=timeout, what="scenario()")
+            return scenarios.check(report) if check else report
 
 
 class AsyncRoomsEmulator(Account):
@@ -138,21 +143,22 @@ class AsyncRoomsEmulator(Account):
 
     @property
     def clock(self) -> AsyncClock:
-        return AsyncClock(ClockControl(self._tenant.admin), self._thread)
+        return AsyncClock(ClockControl(self._tenant.admin), self._thread, self._tenant.journal)
 
     @property
     def faults(self) -> AsyncFaults:
-        return AsyncFaults(FaultControl(self._tenant.admin), self._thread)
+        return AsyncFaults(FaultControl(self._tenant.admin), self._thread, self._tenant.journal)
 
     @property
     def webhooks(self) -> AsyncWebhooks:
-        return AsyncWebhooks(self._tenant.inbox, self._thread)
+        return AsyncWebhooks(self._tenant.inbox, self._thread, self._tenant.journal)
 
     async def create_room(self, **fields: Any) -> Room:
         """`fields` as REST has them: unique_name, max_participants, ... Raises RequestRefused."""
         __tracebackhide__ = True
         work = self._tenant.create_room(fields)
-        return await self._thread.wait_async(work, patience=REST_SECS, what="create_room()")
+        with self._tenant.journal.note("rooms", "create_room", (), fields):
+            return await self._thread.wait_async(work, patience=REST_SECS, what="create_room()")
 
     async def token(self, room: AnyRoom, *, ttl_secs: int | None = None) -> str:
         """A client token for the room, 600 s unless said otherwise. Raises RequestRefused."""
@@ -175,8 +181,9 @@ class AsyncRoomsEmulator(Account):
         joining = self._tenant.participant(
             room, name, publish=publish, subscribe=subscribe, video=video, audio=audio, **options
         )
-        client = await self._thread.wait_async(joining, patience=JOIN_SECS, what=f"participant {name}")
-        return AsyncParticipant(client, self._thread)
+        with self._tenant.journal.note(name, "participant", [name], _given(publish, subscribe, options)):
+            client = await self._thread.wait_async(joining, patience=JOIN_SECS, what=f"participant {name}")
+        return AsyncParticipant(client, self._thread, self._tenant.journal)
 
     async def scenario(
         self,
@@ -189,5 +196,12 @@ class AsyncRoomsEmulator(Account):
         """As `RoomsEmulator.scenario`."""
         __tracebackhide__ = True
         playing = self._tenant.scenario(scenarios.read(source, inputs), scenarios.text_of(source))
-        report = await self._thread.wait_async(playing, patience=timeout, what="scenario()")
-        return scenarios.check(report) if check else report
+        with self._tenant.journal.note("scenario", "scenario", [scenarios.name_of(source)]):
+            report = await self._thread.wait_async(playing, patience=timeout, what="scenario()")
+            return scenarios.check(report) if check else report
+
+
+def _given(publish: Publish, subscribe: Subscribe, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that say something, for the journal; a token is nobody's business."""
+    told = {"publish": publish, "subscribe": subscribe, **options}
+    return {name: value for name, value in told.items() if value is not None and name != "token"}

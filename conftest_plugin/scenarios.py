@@ -49,6 +49,16 @@ def _read(source: AnyScenario, inputs: Mapping[str, object]) -> Scenario:
     raise WrongArgument(f"expected a scenario as a path, a text or a dict, got {type(source).__name__}")
 
 
+def name_of(source: AnyScenario) -> str:
+    """In a few words."""
+    match source:
+        case Mapping():
+            return str(source.get("name", "a dict"))
+        case str() if "\n" in source:
+            return next((line[5:].strip() for line in source.splitlines() if line.startswith("name:")), "a text")
+    return str(source)
+
+
 def text_of(source: AnyScenario) -> str:
     """As it can be kept in a file and played again."""
     match source:

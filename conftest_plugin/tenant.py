@@ -13,6 +13,7 @@ import aiohttp
 
 from conftest_plugin.errors import RequestRefused, WrongArgument
 from conftest_plugin.hosts import AccountSettings, Host
+from conftest_plugin.journal import Journal
 from conftest_plugin.people import Person, named
 from conftest_plugin.rest import Rest
 from conftest_plugin.room import AnyRoom, Room, is_room_id, room_id_of
@@ -62,6 +63,8 @@ class Tenant:
         self._tones = itertools.count()
         self._inbox: WebhookInbox | None = None
         self._cast: dict[str, Person] = {}
+        self.journal = Journal()
+        """What the test does, call by call."""
         self.captures = False
         """Whether media is to be captured, from the first use through here on."""
         self.capture_id: int | None = None

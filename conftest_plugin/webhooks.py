@@ -81,6 +81,8 @@ class WebhookInbox:
 
 
 class _Addressed(Facade[WebhookInbox]):
+    called = "webhooks"
+
     @property
     def url(self) -> str:
         """For `webhook_event_url`; rooms that are made through the fixtures have it already."""

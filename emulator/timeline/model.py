@@ -86,7 +86,8 @@ class Timeline:
 class Check:
     """A step that was taken, or an expectation that was checked; `end` None: never began, `at` is when it was due then.
 
-    `who` names a row by its name or id.
+    `who` names a row by its name or id; what is nobody's stands in the first one.
+    `heading` says what went wrong in a sentence; empty: one is made of `who` and `what`.
     """
 
     who: str
@@ -97,6 +98,7 @@ class Check:
     end: float | None
     message: str = ""
     place: str = ""
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Told:
     plots: Sequence[Plot] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """Participant id -> the name it has in the run."""
+    script: Literal["Script", "Test"] = "Script"
+    """What the checks are those of."""
 
 
 def told_over(document: Json, told: Told) -> Json:
@@ -155,7 +159,11 @@ def told_over(document: Json, told: Told) -> Json:
         "outcome": told.outcome,
         "summary": readable(told.summary),
         "facts": dict(told.facts),
-        "checks": [{**asdict(check), "message": readable(check.message)} for check in told.checks],
+        "script": told.script,
+        "checks": [
+            {**asdict(check), **{name: readable(getattr(check, name)) for name in ("what", "message", "heading")}}
+            for check in told.checks
+        ],
         "tiles": [asdict(tile) for tile in told.tiles],
         "plots": [asdict(plot) for plot in told.plots],
     }

@@ -1,7 +1,7 @@
 "use strict";
 // Draws the document of emulator/timeline/model.py. Every text goes in as text, never as markup.
 
-const LABELS = 190, PAD = 16, TABLE_ROWS = 300, TAIL = 70;
+const LABELS = 190, PAD = 16, TABLE_ROWS = 300, TAIL = 70, SHOWN_NEAR = 10;
 const HUES = [222, 268, 36, 172, 312, 90, 200, 244, 58, 290]; // none of them red: that is what went wrong
 
 function el(name, attributes = {}, ...children) {
@@ -67,11 +67,12 @@ class Page {
   }
 
   failure(check) {
-    const what = check.kind === "expect" ? `${check.who} was expected: ${check.what.replace(/^expect /, "")}` : `${check.who} could not: ${check.what}`;
+    const what = check.heading || (check.kind === "expect" ? `${check.who} was expected: ${check.what.replace(/^expect /, "")}` : `${check.who} could not: ${check.what}`);
     const end = check.end ?? check.at;
-    const when = `from ${seconds(check.at)} to ${seconds(end)}, for ${took(check.at, end)}${check.place ? ` · ${check.place}` : ""}`;
+    const lasted = end - check.at >= 0.0005 ? `from ${seconds(check.at)} to ${seconds(end)}, for ${took(check.at, end)}` : `at ${seconds(end)}`;
+    const when = `${lasted}${check.place ? ` · ${check.place}` : ""}`;
     const card = el("article", { class: "failure card" }, el("div", {}, el("h3", {}, what), el("div", { class: "when" }, when)));
-    const tile = (this.doc.tiles || []).filter((one) => one.who === check.who && one.at <= end + 0.5 && check.what.includes(one.shows)).pop();
+    const tile = (this.doc.tiles || []).filter((one) => one.who === check.who && one.at <= end + 0.5 && `${check.what} ${check.heading || ""}`.includes(one.shows)).pop();
     if (tile) card.append(this.figure(tile, true));
     if (check.message) card.append(el("pre", {}, check.message));
     const near = this.around(check);
@@ -82,24 +83,30 @@ class Page {
   }
 
   around(check) {
-    // The last things before its end that concern whoever is named in it.
-    const end = check.end ?? check.at;
-    const named = this.doc.rows.filter((row) => row.kind !== "room" && (row.name === check.who || row.id === check.who || new RegExp(`(^|[\\s/])${row.name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}($|[\\s/])`).test(check.what)));
-    const ids = new Set(named.map((row) => row.id));
+    // The last things before its end that concern whoever is named in it; everybody, when nobody is.
+    const end = check.end ?? check.at, said = `${check.who} ${check.what} ${check.heading || ""}`;
+    const people = this.doc.rows.filter((row) => row.kind !== "room");
+    const named = people.filter((row) => row.id === check.who || new RegExp(`(^|[^\\p{L}\\p{N}_-])${row.name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}($|[^\\p{L}\\p{N}_-])`, "u").test(said));
+    const ids = new Set((named.length ? named : people).map((row) => row.id));
     const found = [];
-    const listens = /hear|speak|talk/.test(check.what);
+    const listens = /hear|speak|talk/.test(check.what), delivers = !named.length || /webhook/.test(said);
     for (const event of this.doc.events)
-      if ((listens || event.type !== "talking_changed") && ids.has(event.payload.participant_id) && event.t <= end && event.t >= check.at - 10)
+      if (event.type !== "talking_changed" && ids.has(event.payload.participant_id) && event.t <= end && event.t >= check.at - 10)
         found.push({ t: event.t, text: this.eventText(event) });
     for (const row of this.doc.rows) {
       for (const point of row.points)
-        if ((point.tone === "bad" || point.tone === "warn" || (row.kind === "room" && point.lane === "calls")) && (ids.has(row.id) || row.kind === "room") && point.at <= end && point.at >= check.at - 10)
-          found.push({ t: point.at, text: `${row.name}: ${point.label}` });
+        if ((point.tone === "bad" || point.tone === "warn" || (row.kind === "room" && (point.lane === "calls" || (delivers && point.lane === "webhooks")))) && (ids.has(row.id) || row.kind === "room") && point.at <= end && point.at >= check.at - 10)
+          found.push({ t: point.at, text: `${row.name}: ${point.lane === "webhooks" ? "webhook " : ""}${point.label}` });
+      // Speech as its row has it: a stream and the mix both tell of the same voice.
+      for (const span of row.spans)
+        if (listens && span.tone === "speech" && ids.has(row.id))
+          for (const [t, text] of [[span.start, "begins to speak"], [span.end, "is silent"]])
+            if (t !== null && t <= end && t >= check.at - 10) found.push({ t, text: `${row.name} ${text}` });
       for (const span of row.spans)
         if (span.lane === "trouble" && (ids.has(row.id) || row.kind === "room") && span.start <= end && (span.end ?? end) >= check.at)
           found.push({ t: span.start, text: `${row.name}: ${span.label}${span.end === null ? "" : `, until ${span.end.toFixed(2)} s`}` });
     }
-    return found.sort((a, b) => a.t - b.t).slice(-8);
+    return found.sort((a, b) => a.t - b.t).slice(named.length ? -SHOWN_NEAR : -1.5 * SHOWN_NEAR);
   }
 
   eventText(event) {
@@ -107,7 +114,6 @@ class Page {
     const what = event.type.replace(/^participant_|^stream_/, "").replaceAll("_", " ");
     switch (event.type) {
       case "stream_changed": return `${who}/${payload.key}: video ${payload.video_enabled ? "on" : "off"}, audio ${payload.audio_enabled ? "on" : "off"}`;
-      case "talking_changed": return `${who} ${payload.talking ? "begins to speak" : "is silent"}`;
       case "participant_left": return `${who} left (${payload.reason})`;
       case "participant_muted": return `${who} is muted by the moderator`;
       case "participant_unmuted": return `${who} is no longer muted`;
@@ -201,7 +207,7 @@ class Page {
     take("webhooks", "webhooks", 11);
     this.stack(spans.get("trouble") || [], () => 16).forEach((items, index) => lanes.push({ name: index ? "" : "trouble", height: 15, items }));
     const mine = this.checks.filter((check) => check.who === row.name || check.who === row.id || (room && row === this.doc.rows.find((one) => one.kind === "room") && !this.doc.rows.some((one) => one.name === check.who || one.id === check.who)));
-    this.stack(mine, (check) => this.pill(check)).forEach((items, index) => lanes.push({ name: index ? "" : "script", height: 17, items }));
+    this.stack(mine, (check) => this.pill(check)).forEach((items, index) => lanes.push({ name: index ? "" : (this.doc.script || "Script").toLowerCase(), height: 17, items }));
     return lanes;
   }
 
@@ -319,10 +325,10 @@ class Page {
     const body = el("tbody");
     for (const check of [...this.checks].sort((a, b) => a.at - b.at)) {
       const sign = { done: ["ok", "✓"], failed: ["no", "✗"], "not run": ["dim", "–"] }[check.outcome];
-      body.append(el("tr", {}, el("td", { class: "time" }, seconds(check.at)), el("td", { class: sign[0] }, sign[1]), el("td", {}, check.who), el("td", { class: "say" }, check.what, check.message ? el("div", { class: check.outcome === "failed" ? "no" : "dim" }, check.message) : null), el("td", { class: "num" }, check.end === null ? "" : took(check.at, check.end)), el("td", { class: "num" }, check.place)));
+      body.append(el("tr", {}, el("td", { class: "time" }, seconds(check.at)), el("td", { class: sign[0] }, sign[1]), el("td", {}, check.who), el("td", { class: "say" }, check.what, check.message ? el("div", { class: check.outcome === "failed" ? "no" : "dim" }, check.message.split("\n")[0]) : null), el("td", { class: "num" }, check.end === null ? "" : took(check.at, check.end)), el("td", { class: "num" }, check.place)));
     }
     const done = this.checks.filter((check) => check.outcome === "done").length;
-    return el("section", {}, el("h2", {}, "Script", el("small", {}, `${done} of ${this.checks.length} steps and expectations as wanted`)), el("div", { class: "card scroll" }, this.table(["at", "", "who", "what", "took", ""], body)));
+    return el("section", {}, el("h2", {}, this.doc.script || "Script", el("small", {}, `${done} of ${this.checks.length} steps and expectations as wanted`)), el("div", { class: "card scroll" }, this.table(["at", "", "who", "what", "took", ""], body)));
   }
 
   problems() {

@@ -101,19 +101,90 @@ def test_failing_test_leaves_everything_and_a_passing_one_nothing(project: pytes
     assert read(folder / "problems.json") == {"problems": [], "findings": []}
 
 
-def test_page_of_a_failed_wait_names_its_line_and_shows_how_long_it_was(project: pytest.Pytester) -> None:
-    project.makepyfile(
-        test_it="""
-        def test_wait(rooms_participant):
-            rooms_participant("alice").sees("nobody", within=0.5)
-    """
-    )
-    project.runpytest_inprocess("--rooms-emulator-artifacts=on").assert_outcomes(failed=1)
+def document_of(project: pytest.Pytester, tests: str, **outcomes: int) -> Any:
+    """What the page of the one test tells."""
+    project.makepyfile(test_it=tests)
+    project.runpytest_inprocess("--rooms-emulator-artifacts=on").assert_outcomes(**outcomes)
     (folder,) = folders(project).values()
-    page = (folder / "timeline.html").read_text()
-    data = page.partition('id="timeline">')[2].partition("</script>")[0]
-    (check,) = json.loads(data)["checks"]
-    assert (check["place"], round(check["end"] - check["at"], 3)) == ("test_it.py:2", 0.5)
+    data = (folder / "timeline.html").read_text().partition('id="timeline">')[2].partition("</script>")[0]
+    return json.loads(data)
+
+
+def test_page_tells_every_call_and_when_the_one_that_failed_really_began(project: pytest.Pytester) -> None:
+    document = document_of(
+        project,
+        """
+        import pytest
+
+        def test_it(rooms_participant, rooms_webhooks, rooms_clock):
+            alice = rooms_participant("alice", publish="self")
+            bob = rooms_participant("bob", subscribe="all")
+            bob.hears(alice)
+            rooms_webhooks.received()
+            rooms_webhooks.wait_for("participant.joined", {"participant_id": alice})
+            with pytest.raises(AssertionError):
+                bob.sees("nobody", within=0)
+            bob.hears_not(alice, within=0.3)
+    """,
+        failed=1,
+    )
+    assert document["script"] == "Test"
+    told = [(one["who"], one["what"], one["outcome"], one["place"]) for one in document["checks"]]
+    assert told == [
+        ("rooms", "create_room()", "done", ""),
+        ("alice", "participant('alice', publish='self')", "done", "test_it.py:4"),
+        ("bob", "participant('bob', subscribe='all')", "done", "test_it.py:5"),
+        ("bob", "hears(alice)", "done", "test_it.py:6"),
+        ("webhooks", "wait_for('participant.joined', {'participant_id': alice})", "done", "test_it.py:8"),
+        ("bob", "sees('nobody', within=0)", "done", "test_it.py:10"),
+        ("bob", "hears_not(alice, within=0.3)", "failed", "test_it.py:11"),
+    ]
+    wanted, failed = document["checks"][-2:]
+    assert wanted["message"].startswith("raised, and the test went on: expected bob to see")
+    assert failed["heading"].startswith("bob was expected not to hear alice (tone ")
+    assert failed["heading"].endswith(" for 1 s, from 0.3 s after the call at the latest")
+    begun = max(row["spans"][0]["start"] for row in document["rows"] if row["kind"] == "web")
+    assert begun < wanted["end"] <= failed["at"]
+    assert failed["end"] - failed["at"] > 0.3
+    assert failed["end"] <= document["seconds"]
+
+
+def test_page_of_a_webhook_that_did_not_come_calls_people_by_their_names(project: pytest.Pytester) -> None:
+    document = document_of(
+        project,
+        """
+        import pytest
+
+        @pytest.mark.asyncio
+        async def test_it(rooms_participant_async, rooms_webhooks_async):
+            alice = await rooms_participant_async("alice")
+            await rooms_webhooks_async.wait_for("participant.left", {"participant_id": alice}, timeout=0.5)
+    """,
+        failed=1,
+    )
+    failed = document["checks"][-1]
+    assert (failed["who"], failed["place"]) == ("webhooks", "test_it.py:6")
+    wanted = "expected the webhook participant.left where participant_id is 'alice' within 0.5 s"
+    assert failed["heading"] == f"the test failed: {wanted}"
+    assert document["summary"].startswith(wanted)
+    assert failed["end"] - failed["at"] >= 0.5
+
+
+def test_page_of_a_test_that_failed_of_its_own_says_so_at_a_moment(project: pytest.Pytester) -> None:
+    document = document_of(
+        project,
+        """
+        def test_it(rooms_participant):
+            rooms_participant("alice").leave()
+            assert 1 == 2, "my own check"
+    """,
+        failed=1,
+    )
+    *calls, failed = document["checks"]
+    assert [one["outcome"] for one in calls] == ["done", "done", "done"]
+    assert (failed["who"], failed["heading"]) == ("the test", "the test failed: my own check")
+    assert (failed["place"], failed["at"]) == ("test_it.py:3", failed["end"])
+    assert failed["message"].startswith("my own check\nassert 1 == 2")
 
 
 def test_files_are_kept_of_every_test_or_of_none(project: pytest.Pytester) -> None:

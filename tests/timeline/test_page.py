@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from playwright.async_api import async_playwright
 
 from emulator.clients.room_client import RoomClient
+from emulator.events import Record
+from emulator.rooms import happenings as h
 from emulator.server import Emulator
-from emulator.timeline.model import Check, Plot, Tile, Told
+from emulator.timeline.build import build
+from emulator.timeline.model import Check, Plot, Tile, Told, told_over
 from emulator.timeline.page import page
 from emulator.timeline.report import of_account, write_report
 from tests.admin.caller import Caller
@@ -82,6 +86,44 @@ async def test_a_browser_draws_it_without_a_complaint(emulator: Emulator, tmp_pa
         await browser.close()
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.browser
+async def test_what_happened_around_a_failure_is_told_once_and_of_everybody_when_nobody_is_named(
+    tmp_path: Path,
+) -> None:
+    who = {"room_id": "room-1", "session_id": "session-1", "participant_id": "alice-id"}
+    at = datetime(2026, 1, 31, 9, tzinfo=UTC)
+    events = [
+        (0.0, h.RoomCreated("room-1", {"unique_name": "lunch"})),
+        (1.0, h.ParticipantJoined(**who, context='{"username": "alice"}', kind="web", connection="1")),
+        (2.0, h.TalkingChanged(**who, stream_id="s", talking=True)),
+        (2.1, h.TalkingChanged(**who, stream_id=None, talking=True)),
+        (3.0, h.TalkingChanged(**who, stream_id="s", talking=False)),
+        (3.1, h.TalkingChanged(**who, stream_id=None, talking=False)),
+    ]
+    records = [Record(number, at + timedelta(seconds=t), event) for number, (t, event) in enumerate(events, 1)]
+    failed = [
+        Check("bob", "hears(alice)", "expect", "failed", 3.5, 5.0, "nothing", heading="bob was expected to hear alice"),
+        Check("the test", "my own check", "expect", "failed", 5.0, 5.0, "no", heading="the test failed: my own check"),
+    ]
+    document = told_over(build(records).as_json(), Told("a test", "failed", checks=failed, script="Test"))
+    file = tmp_path / "page.html"
+    file.write_text(page(document), encoding="utf-8")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+        view = await browser.new_page()
+        await view.goto(file.as_uri())
+        heard, own = await view.locator(".failure").all()
+        assert await heard.locator("h3").inner_text() == "bob was expected to hear alice"
+        assert await heard.locator(".when").inner_text() == "from 3.500 s to 5.000 s, for 1.50 s"
+        near = await heard.locator("li span").all_inner_texts()
+        assert near == ["lunch: room created", "alice joined", "alice begins to speak", "alice is silent"]
+        assert await own.locator("h3").inner_text() == "the test failed: my own check"
+        assert await own.locator(".when").inner_text() == "at 5.000 s"
+        assert await own.locator("li span").all_inner_texts() == ["lunch: room created", "alice joined"]
+        assert (await view.locator("h2").all_inner_texts())[-1].startswith("Test")
+        await browser.close()
 
 
 async def test_a_picture_may_begin_later(emulator: Emulator, admin: Caller) -> None:
