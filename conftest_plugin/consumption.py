@@ -11,7 +11,8 @@ import pytest
 from conftest_plugin.evidence import whole_wire
 from conftest_plugin.server import RoomsServer
 from conftest_plugin.tenant import Tenant
-from emulator.contract.consumer import Contract, contract_of
+from emulator.contract.consumer import Contract
+from emulator.contract.usage import Gathering, contract_of
 
 GATHER_SECS = 30.0
 WORKER_KEY = "rooms_emulator_contract"
@@ -24,35 +25,37 @@ class Consumption:
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self._path = path
         self._config = config
-        self._contract = Contract(config.rootpath.name)
+        self._consumer = config.rootpath.name
+        self._gathering = Gathering(self._consumer)
         self._told = ""
 
-    def note(self, server: RoomsServer, tenant: Tenant) -> None:
-        """While the account is still there. Raises AdminError, CallTimeout."""
+    def note(self, test: str, server: RoomsServer, tenant: Tenant) -> None:
+        """`test` is its name. While the account is still there. Raises AdminError, CallTimeout."""
         if tenant.used:
             entries = server.thread.wait(whole_wire(tenant.admin), patience=GATHER_SECS, what="reading the wire log")
-            self._contract.add(contract_of(_of_the_app(entries, tenant), consumer=self._contract.consumer))
+            self._gathering.add(test, contract_of(_of_the_app(entries, tenant), consumer=self._consumer))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """A worker is done."""
         told = getattr(node, "workeroutput", {}).get(WORKER_KEY)
         if told is not None:
-            self._contract.add(Contract.of_json(told))
+            self._gathering.merge(Contract.of_json(told))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
-            output[WORKER_KEY] = self._contract.as_json()
+            output[WORKER_KEY] = self._gathering.everything().as_json()
             return
+        made = self._gathering.contract()
         try:
-            self._contract.write(self._path)
+            made.write(self._path)
         except OSError as error:
             self._told = f"cannot write {self._path}: {error.strerror}"
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         else:
-            made = self._contract
-            self._told = f"{self._path}: {len(made.uses)} operations in {len(made.exchanges)} exchanges"
+            empty = "" if made.exchanges else " (empty: no test has asked the REST API for anything)"
+            self._told = f"{self._path}: {made.describe()}{empty}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"consumer contract: {self._told}")

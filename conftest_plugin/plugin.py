@@ -160,7 +160,7 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
         try:
             use = request.config.stash.get(_USE, None)
             if use is not None:
-                use.note(rooms_emulator_server, tenant)
+                use.note(request.node.nodeid, rooms_emulator_server, tenant)
         finally:
             rooms_emulator_server.close_account(tenant)
 

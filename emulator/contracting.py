@@ -16,10 +16,12 @@ from emulator.config import DEFAULT_KEY, Config
 from emulator.contract.api import Api, NotReachable, checked_base_url
 from emulator.contract.cassette import Cassette, CassetteError, drift
 from emulator.contract.checks import CHECKS
-from emulator.contract.consumer import Contract, ContractError, Replay, contract_of
+from emulator.contract.consumer import Contract, ContractError, counted
 from emulator.contract.proxy import Proxy
+from emulator.contract.replay import Replay
 from emulator.contract.report import Report
 from emulator.contract.run import Finding, Verdict, new_run, run_checks
+from emulator.contract.usage import contract_of
 from emulator.server import Emulator, StartError
 
 
@@ -114,22 +116,29 @@ async def record(url: str, api_key: str, path: Path, *, consumer: str) -> int:
         print(f"rooms-emulator: there is no emulator to ask at {url}: {told}", file=sys.stderr)
         return 2
     made = contract_of(entries, consumer=consumer)
+    if not made.exchanges:
+        told = "has not asked the REST API for anything (--api-key says whose it is)"
+        print(f"rooms-emulator: nothing to record: the account of this key {told}", file=sys.stderr)
+        return 2
     try:
         made.write(path)
     except OSError as error:
         return _refuse(error, "write")
-    print(f"{path}: {len(made.uses)} operations in {len(made.exchanges)} exchanges, {len(made.webhooks)} webhook types")
+    print(f"{path}: {made.describe()}, {counted(len(made.webhooks), 'webhook type')}")
     return 0
 
 
 async def verify(path: Path, base_url: str, api_key: str) -> int:
-    """Exit code 0 when another server gives the consumer all it used, 1 when not, 2 when the file is none."""
+    """Exit code 0 when another server gives the consumer all it used, 1 when not, 2 when nothing could be asked."""
     if _is_wrong(base_url):
         return 2
     try:
         agreed = Contract.read(path)
     except (OSError, ContractError) as error:
         return _refuse(error, "read")
+    if not agreed.exchanges:
+        print(f"rooms-emulator: {path}: an empty contract: there is nothing to verify", file=sys.stderr)
+        return 2
     if not await _answers(base_url):
         return 2
     async with (

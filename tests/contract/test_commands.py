@@ -8,6 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
+import aiohttp
+
+from emulator.contract.consumer import Contract
 from emulator.server import Emulator
 from tests.contract.wrong_server import wrong_server
 
@@ -21,6 +24,12 @@ async def _command(*arguments: object) -> tuple[int, str, str]:
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
+
+
+async def _list_rooms(emulator: Emulator, api_key: str) -> None:
+    headers = {"Authorization": f"Bearer {api_key}"}
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{emulator.rest_url}/rooms") as answer:
+        assert answer.status == 200
 
 
 async def test_contract_against_another_server_tells_what_differs(emulator: Emulator, tmp_path: Path) -> None:
@@ -67,7 +76,10 @@ async def test_files_that_cannot_be_read_or_written_are_named(emulator: Emulator
         code, _, err = await _command("contract", "verify", file, "--base-url", emulator.rest_url)
         assert code == 2
         assert err.startswith(said)
-    code, _, err = await _command("contract", "record", missing / "file", "--url", emulator.rest_url)
+    await _list_rooms(emulator, "KEY_app")
+    code, _, err = await _command(
+        "contract", "record", missing / "file", "--url", emulator.rest_url, "--api-key", "KEY_app"
+    )
     assert (code, err) == (2, f"rooms-emulator: cannot write {missing / 'file'}: No such file or directory\n")
     code, _, err = await _command("contract", "record", missing, "--url", "http://127.0.0.1:9")
     assert code == 2
@@ -88,3 +100,21 @@ async def test_proxy_runs_until_it_is_told_to_stop(emulator: Emulator) -> None:
         rest = (await process.stdout.read()).decode()
         assert await process.wait() == 0
     assert rest == "0 exchanges, 0 violations of 0 kinds, 0 requests for what is not described\n"
+
+
+async def test_what_has_nothing_in_it_is_neither_recorded_nor_verified(emulator: Emulator, tmp_path: Path) -> None:
+    file = tmp_path / "app.json"
+    code, out, err = await _command("contract", "record", file, "--url", emulator.rest_url, "--api-key", "KEY_idle")
+    assert (code, out) == (2, "")
+    assert err.startswith("rooms-emulator: nothing to record: the account of this key has not asked")
+    assert not file.exists()
+    Contract("idle").write(file)
+    told = f"rooms-emulator: {file}: an empty contract: there is nothing to verify\n"
+    assert await _command("contract", "verify", file, "--base-url", emulator.rest_url) == (2, "", told)
+
+
+async def test_one_of_a_thing_is_not_called_several(emulator: Emulator, tmp_path: Path) -> None:
+    await _list_rooms(emulator, "KEY_small")
+    file = tmp_path / "app.json"
+    code, out, _ = await _command("contract", "record", file, "--url", emulator.rest_url, "--api-key", "KEY_small")
+    assert (code, out) == (0, f"{file}: 1 operation in 1 exchange, 0 webhook types\n")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 import telnyx
 
 from emulator.contract.api import Api
-from emulator.contract.consumer import Contract, ContractError, Replay, Verified, contract_of
+from emulator.contract.consumer import Contract, ContractError
+from emulator.contract.replay import Replay, Verified
 from emulator.contract.run import Verdict
+from emulator.contract.usage import Gathering, contract_of
 from emulator.contracting import record
 from emulator.server import Emulator
 from tests.contract.wrong_server import wrong_server
@@ -99,8 +104,8 @@ def test_what_needs_somebody_in_the_room_is_not_reachable_and_frames_and_webhook
         {"kind": "webhook", "status": 500, "event_type": "video.room.session.ended"},
     ]
     contract = contract_of(entries, consumer="app")
-    assert contract.signaling == {"message publish": 1}
-    assert contract.webhooks == {"video.room.session.started": 1}
+    assert contract.signaling == {"message publish"}
+    assert contract.webhooks == {"video.room.session.started"}
 
 
 async def test_an_id_that_no_answer_gave_is_not_reachable(emulator: Emulator) -> None:
@@ -143,3 +148,95 @@ def test_what_is_no_contract_is_refused(tmp_path: Path, text: str, message: str)
     with pytest.raises(ContractError) as error:
         Contract.read(path)
     assert message in str(error.value)
+
+
+def _call(
+    method: str, path: str, *, query: str = "", status: int = 200, request: Any = None, response: Any = None
+) -> Any:
+    bodies = {"request": json.dumps(request) if request else "", "response": json.dumps(response or {})}
+    entry = {
+        "kind": "rest",
+        "surface": "rest",
+        "method": method,
+        "path": f"/v2{path}",
+        "query": query,
+        "status": status,
+    }
+    return entry | bodies
+
+
+def _run(*, room: str, at: str, token: str, port: int, sink: str) -> Contract:
+    """The same app once more: what is another in each run is given."""
+    hook = f"http://127.0.0.1:{port}/_emulator/sink/{sink}"
+    told = {"id": room, "unique_name": f"lunch {room}", "created_at": at, "webhook_event_url": hook}
+    return contract_of(
+        [
+            _call("POST", "/rooms", status=201, response={"data": told},
+                  request={"unique_name": f"lunch {room}", "webhook_event_url": hook,
+                           "webhook_event_failover_url": f"http://localhost:{port}/hooks?x=1"}),
+            _call("POST", f"/rooms/{room}/actions/generate_join_client_token", status=201,
+                  response={"data": {"token": token, "token_expires_at": at}}),
+            _call("GET", "/room_participants", query=f"filter%5Bdate_joined_at%5D%5Bgte%5D={at[:10]}&page[size]=2"),
+            _call("GET", "/room_recordings", response={"data": [{"duration_secs": port, "size_mb": port / 7}]}),
+        ],
+        consumer="app",
+    )  # fmt: skip
+
+
+def test_what_is_another_in_each_run_is_not_in_the_file() -> None:
+    one = _run(room="5c027fa9-1234-4abc-9def-001122334455", at="2026-09-17T20:00:00.123456Z", token="[token 0123abcd]",
+               port=34567, sink="test-1a2b")  # fmt: skip
+    two = _run(room="00027fa9-ffff-4000-8def-0011223344ff", at="2031-01-02T03:04:05.678901Z", token="[token ffff0000]",
+               port=4567, sink="test-9z")  # fmt: skip
+    assert one.as_json() == two.as_json()
+    made, token, listed, _ = one.exchanges
+    assert made.body == {
+        "unique_name": "lunch 00000001-0000-4000-8000-000000000000",
+        "webhook_event_url": "http://local.example/webhooks",
+        "webhook_event_failover_url": "http://local.example/hooks?x=1",
+    }
+    assert made.answer["data"]["created_at"] == "2000-01-01T00:00:00.000000Z"
+    assert token.path == "/rooms/00000001-0000-4000-8000-000000000000/actions/generate_join_client_token"
+    assert token.answer["data"]["token"] == "[token 1]"
+    assert listed.query == "filter%5Bdate_joined_at%5D%5Bgte%5D=2000-01-01&page%5Bsize%5D=2"
+
+
+def test_what_was_meant_to_be_refused_stays_as_it_is() -> None:
+    wrong = {"webhook_event_url": "http://127.0.0.1:99999/"}
+    made, listed = contract_of(
+        [
+            _call("POST", "/rooms", status=422, request=wrong),
+            _call("GET", "/rooms", status=400, query="filter[date_created_at][eq]=2026-13-45&page[size]=0"),
+        ],
+        consumer="app",
+    ).exchanges
+    assert made.body == wrong
+    assert listed.query == "filter[date_created_at][eq]=2026-13-45&page[size]=0"
+
+
+def test_accounts_are_gathered_in_whichever_order_they_come() -> None:
+    def used(*statuses: int) -> Contract:
+        calls = [_call("POST", "/rooms", status=status, request={"unique_name": "lunch"}) for status in statuses]
+        return contract_of(calls, consumer="app")
+
+    accounts = {"test_c": used(201), "test_a": used(201, 422), "test_b": used(201), "test_d": used(401)}
+    found = []
+    for names in itertools.permutations(accounts):
+        workers = [Gathering("app"), Gathering("app")]
+        for place, name in enumerate(names):
+            workers[place % 2].add(name, accounts[name])
+        whole = Gathering("app")
+        for worker in workers:
+            whole.merge(Contract.of_json(json.loads(json.dumps(worker.everything().as_json()))))
+        found.append(whole.contract().as_json())
+    assert all(each == found[0] for each in found)
+    kept = [(each["account"], each["status"]) for each in found[0]["exchanges"]]
+    assert kept == [("test_a", 201), ("test_a", 422), ("test_d", 401)]
+    assert found[0]["operations"]["CreateRoom"]["statuses"] == [201, 401, 422]
+
+
+def test_a_test_that_ran_twice_and_said_something_else_is_two_accounts() -> None:
+    gathering = Gathering("app")
+    for status in (201, 422):
+        gathering.add("test_a", contract_of([_call("POST", "/rooms", status=status)], consumer="app"))
+    assert [each.account for each in gathering.contract().exchanges] == ["test_a", "test_a (2)"]
