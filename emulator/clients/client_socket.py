@@ -13,6 +13,7 @@ from emulator.media.transport.udp import MediaSocket
 class ClientSocket(MediaSocket):
     """Lives exactly as long as its one peer, and can fall silent as if the network were gone (`cut`)."""
 
+    SLOTS = 8  # there may be hundreds of these sockets
     cut = False
 
     @classmethod

@@ -12,15 +12,14 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from fcntl import ioctl
-from termios import FIONREAD
 
 from emulator.wire.sdp import Candidate
 
 from .dtls import Certificate
 from .errors import BindError, StunError, TransportStateError
+from .inbox import open_inbox
 from .parameters import Address, PeerRole, PeerTimeouts
 from .peer import Peer
 from .srtp import PacketBuffer
@@ -30,19 +29,12 @@ from .trains import CANNOT, SEGMENT_SIZE, UDP_SEGMENT, trains
 BATCH = 256
 """Datagrams read per wake-up, so that a flood cannot starve timers and other sockets. Not fewer: all publishers send to
 one socket, and when a hundred others are ready in each turn of the loop, what is read in it is what can come in."""
-TRAINS_FROM = 8
-"""Datagrams of a batch after which what is sent is collected: fewer do not repay the copies that this needs."""
-TRAINS_EVERY = 64
-"""After so many what was collected leaves, so that neither memory nor delay grows with the batch."""
-DATAGRAM_LIMIT = 2048
-"""Bytes read of one datagram; longer ones cannot be valid here and come out truncated."""
+TRAINS_FROM = 9
+"""So many that came together make what is sent be collected: fewer do not repay the copies that this needs."""
 BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel for each direction; without privilege it may grant less (net.core.rmem_max)."""
 # Of Linux (asm-generic/socket.h); Python does not name them. They need CAP_NET_ADMIN.
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
-WARY_TURNS = 100
-"""So many batches are read to the end after an empty datagram, which FIONREAD can not tell from none."""
-_NOTHING = bytes(4)  # FIONREAD's answer, an int, when nothing is waiting
 MAX_PEERS = 4096
 MAX_ADDRESSES_PER_PEER = 16
 
@@ -65,6 +57,9 @@ class SocketStats:
 class MediaSocket:
     """A bound UDP socket and its peers. Made by `MediaSocket.open`; `close` it in the end."""
 
+    SLOTS = 64
+    """Datagrams read, and answered, together: neither memory nor delay grows with the batch."""
+
     def __init__(
         self,
         sock: socket.socket,
@@ -83,15 +78,16 @@ class MediaSocket:
         self._loop = loop
         self._timeouts = timeouts
         self._random_bytes = random_bytes
-        self._recvfrom_into = sock.recvfrom_into
+        self._inbox = open_inbox(sock, self.SLOTS)
+        self._reading = False
         self._sendto = sock.sendto
-        self._wary = 0
-        """Turns of the loop for which FIONREAD is not to be believed."""
         self._collecting = False
         self._collected: dict[Address, list[bytes]] = {}
         self._has_trains = sys.platform == "linux"
         self._peers: dict[str, Peer] = {}  # by local ufrag
         self._addresses: dict[Address, Peer] = {}
+        self._known: dict[Hashable, Peer] = {}
+        """The same by what the inbox calls an address, of those that media has come from."""
         self._peer_addresses: dict[Peer, dict[Address, None]] = {}  # ordered: oldest first
         self._closed = False
         name = sock.getsockname()
@@ -262,62 +258,78 @@ class MediaSocket:
             self._peer_addresses[previous].pop(address, None)
         known[address] = None
         self._addresses[address] = peer
+        self._known.clear()
 
     def forget_peer(self, peer: Peer) -> None:
         """The peer has ended."""
         for address in self._peer_addresses.pop(peer, {}):
             self._addresses.pop(address, None)
         self._peers.pop(peer.local.ufrag, None)
+        self._known.clear()
 
     # -- receiving ---------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
         """Drains up to one batch. The loop calls again at once while more is waiting."""
-        receive, buffer, addresses, stats = self._recvfrom_into, self.packet_buffer, self._addresses, self.stats
-        if self._wary:
-            self._wary -= 1
-        for number in range(BATCH):
-            try:
-                size, source = receive(buffer.data, DATAGRAM_LIMIT)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
-                stats.receive_errors += 1
-                continue
-            # Asking costs a fraction of the exception that reading from an empty socket ends with. A datagram without
-            # any bytes looks like none, though: where there are such, one each would end the batch.
-            if not size:
-                self._wary = WARY_TURNS
-            waiting = self._wary or ioctl(self._fd, FIONREAD, _NOTHING) != _NOTHING
-            if self._collecting and number % TRAINS_EVERY == 0:
-                self._send_collected()
-            if waiting and number % TRAINS_EVERY == TRAINS_FROM:
-                self._collecting = True
-            stats.received += 1
+        if self._reading:  # by whoever was told of a datagram: the rest of them comes when that is done
+            return
+        self._reading = True
+        try:
+            for _ in range(BATCH // self._inbox.slots):
+                try:
+                    count = self._inbox.read()
+                except OSError:
+                    # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
+                    self.stats.receive_errors += 1
+                    continue
+                # What is sent in the wake of many leaves together.
+                self._collecting = count >= TRAINS_FROM
+                self._receive(count)
+                if self._collecting:
+                    self._send_collected()
+                if count < self._inbox.slots or self._closed:
+                    break
+        finally:
+            self._reading = False
+
+    def _receive(self, count: int) -> None:
+        """What lies in so many slots of the inbox."""
+        inbox, stats = self._inbox, self.stats
+        sizes, keys, views = inbox.sizes, inbox.keys, inbox.views
+        data, known = self.packet_buffer.data, self._known
+        stats.received += count
+        for slot in range(count):
+            size, view = sizes[slot], views[slot]
             stats.bytes_received += size
-            first = buffer.data[0] if size else 255
+            first = view[0] if size else 255
             # RFC 7983 section 7
             if 128 <= first <= 191:
-                peer = addresses.get(source)
+                peer = known.get(keys[slot]) or self._recognised(slot)
                 if peer is None:
                     stats.unknown += 1
                 else:
+                    data[:size] = view[:size]
                     peer.receive_buffered(size)
             elif first <= 3:
-                self._receive_stun(bytes(buffer.view[:size]), source)
+                self._receive_stun(bytes(view[:size]), inbox.source(slot))
             elif 20 <= first <= 63:
-                peer = addresses.get(source)
+                source = inbox.source(slot)
+                peer = self._addresses.get(source)
                 if peer is None:
                     stats.unknown += 1
                 else:
-                    peer.receive_dtls(bytes(buffer.view[:size]), source)
+                    peer.receive_dtls(bytes(view[:size]), source)
             else:
                 stats.malformed += 1
-            if not waiting or self._closed:
+            if self._closed:
                 break
-        if self._collecting:
-            self._send_collected()
+
+    def _recognised(self, slot: int) -> Peer | None:
+        """Whose the datagram there is; the next ones are known by their key."""
+        peer = self._addresses.get(self._inbox.source(slot))
+        if peer is not None:
+            self._known[self._inbox.keys[slot]] = peer
+        return peer
 
     def _receive_stun(self, datagram: bytes, source: Address) -> None:
         try:
@@ -357,6 +369,8 @@ def open_client_peer(
 
 class _ClientSocket(MediaSocket):
     """Lives exactly as long as its one peer."""
+
+    SLOTS = 8
 
     def forget_peer(self, peer: Peer) -> None:
         super().forget_peer(peer)

@@ -14,10 +14,11 @@ from emulator.media.rtp.rtcp import ReceiverReport, ReportBlock, Sdes, serialise
 from emulator.media.rtp.vp8 import packetise
 from emulator.media.transport.answer import make_answer
 from emulator.media.transport.dtls import Certificate
+from emulator.media.transport.inbox import DATAGRAM_LIMIT
 from emulator.media.transport.negotiation import VIEWER_POLICY
 from emulator.media.transport.parameters import PeerRole
 from emulator.media.transport.peer import Peer
-from emulator.media.transport.udp import BATCH, DATAGRAM_LIMIT
+from emulator.media.transport.udp import BATCH
 from tests.benchmarks.beside_janus.member import Member, Refused
 
 PACE_SECS = 0.005
