@@ -14,7 +14,6 @@ class ClientSocket(MediaSocket):
     """Lives exactly as long as its one peer, and can fall silent as if the network were gone (`cut`)."""
 
     SLOTS = 8  # there may be hundreds of these sockets
-    cut = False
 
     @classmethod
     def open_for_one(cls, host: str, *, loop: asyncio.AbstractEventLoop, certificate: Certificate) -> ClientSocket:
@@ -23,8 +22,12 @@ class ClientSocket(MediaSocket):
         assert isinstance(opened, cls)
         return opened
 
-    def send(self, datagram: bytes | memoryview, address: Address) -> bool:
-        return True if self.cut else super().send(datagram, address)
+    def cut(self) -> None:
+        """Nothing leaves from now on."""
+        self.outbox.cut = True
+
+    def send(self, datagram: bytes, address: Address) -> bool:
+        return True if self.outbox.cut else super().send(datagram, address)
 
     def rest(self) -> None:
         """From now on nothing is read but by `drain`: to be woken for each packet costs more than to read it."""

@@ -121,7 +121,7 @@ class PeerConnection:
 
     def cut(self) -> None:
         """From now on nothing reaches the other end, no goodbye either. Call `close` all the same."""
-        self._socket.cut = True
+        self._socket.cut()
 
     def close(self) -> None:
         """Safe to call again."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import random
 import socket
 
 import pytest
 
 from emulator.media.transport.errors import BindError
-from emulator.media.transport.trains import trains
 from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket, open_client_peer
 
 from .transport_kit import (
@@ -140,29 +138,10 @@ async def test_closed_peers_leave_nothing_behind() -> None:
     media_socket.close()
 
 
-class NoTrains:
-    """A socket of a system that sends datagrams only one by one; `refused` counts what it was asked for."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self.refused = 0
-
-    def sendmsg(self, *_: object) -> None:
-        self.refused += 1
-        raise OSError(errno.EIO, "no checksums")
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-@pytest.mark.parametrize("has_trains", [True, False])
-async def test_what_came_together_is_sent_on_in_order_whatever_the_sizes(has_trains: bool) -> None:
+async def test_what_came_together_is_sent_on_in_order_whatever_the_sizes() -> None:
     media_socket = open_socket()
     publisher, from_publisher = await connected_pair(media_socket)
     viewer, to_viewer = await connected_pair(media_socket)
-    refusing = NoTrains(media_socket._sock)
-    if not has_trains:
-        media_socket._sock = refusing  # type: ignore[assignment]  # all of it that is used from here on
     from_publisher.peer.on_rtp = to_viewer.peer.send_rtp
     rng = random.Random(5)
     sizes = [rng.choice((50, 1100, 1100, 1100, 1099)) for _ in range(150)]
@@ -175,26 +154,30 @@ async def test_what_came_together_is_sent_on_in_order_whatever_the_sizes(has_tra
     assert viewer.rtp == packets
     assert media_socket.stats.sent - before >= len(packets)
     assert (media_socket.stats.send_errors, media_socket.stats.send_blocked) == (0, 0)
-    assert refusing.refused == (0 if has_trains else 1), "who cannot is not asked again"
     publisher.peer.close()
     viewer.peer.close()
     media_socket.close()
 
 
-def test_trains_keep_the_order_and_end_with_what_is_shorter() -> None:
-    rng = random.Random(3)
-    for _ in range(300):
-        sizes = [rng.choice((1, 200, 1100, 1100, 1100, 1500)) for _ in range(rng.randrange(1, 130))]
-        datagrams = [rng.randbytes(size) for size in sizes]
-        cut = list(trains(datagrams))
-        assert [each for train in cut for each in train] == datagrams
-        for train in cut:
-            size = len(train[0])
-            assert all(len(each) == size for each in train[:-1])
-            assert len(train[-1]) <= size
-            assert len(train) <= 64
-            assert sum(map(len, train)) <= 65_507
-    assert [len(train) for train in trains([bytes(1100)] * 100)] == [58, 42]
+async def test_whoever_is_told_of_a_packet_may_read_on_or_close_the_socket() -> None:
+    media_socket = open_socket()
+    client, server = await connected_pair(media_socket)
+    seen: list[bytes] = []
+
+    def told(packet: bytes) -> None:
+        media_socket._readable()
+        seen.append(packet)
+        if len(seen) == 3:
+            assert server.peer.send_rtp(rtp_packet(7))  # posted before the end: it leaves
+            media_socket.close()
+
+    server.peer.on_rtp = told
+    packets = [rtp_packet(number) for number in range(6)]
+    for packet in packets:
+        assert client.peer.send_rtp(packet)
+    await client.ended()
+    assert seen == packets[:3]
+    assert client.rtp == [rtp_packet(7)]
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")

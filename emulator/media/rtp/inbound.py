@@ -16,11 +16,12 @@ class MediaPacket:
     """One accepted packet, ready for all subscriptions.
 
     `sequence` and `timestamp` are extended and belong to the feed's timeline, not to the publisher's SSRC. `marker` is
-    0x80 or 0. `head` is the VP8 payload descriptor (else empty), `payload` the bytes after it, `vp8` the descriptor.
+    0x80 or 0. `head` is the VP8 payload descriptor (else empty), `payload` the bytes after it, `size` counts both;
+    `vp8` is the descriptor, which packets of a frame may share.
     `keyframe`: decoding can start with this packet. `level`: value of its audio level extension (RFC 6464), or None.
     """
 
-    __slots__ = ("head", "keyframe", "level", "marker", "payload", "sequence", "timestamp", "vp8")
+    __slots__ = ("head", "keyframe", "level", "marker", "payload", "sequence", "size", "timestamp", "vp8")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class MediaPacket:
         self.payload = payload
         self.keyframe = keyframe
         self.head = head
+        self.size = len(head) + len(payload)
         self.vp8 = vp8
         self.level = level
 
@@ -154,14 +156,16 @@ class InboundTrack:
         self.bytes += size
         if number > self.highest:
             elapsed = now - self._arrival
-            step = timestamp_delta(timestamp, self._source_timestamp)
+            former = self._source_timestamp
+            step = 0 if timestamp == former else timestamp_delta(timestamp, former)
+            moved = begins or step
             if abs(step / self.clock_rate - elapsed) > self.JUMP_SECONDS and not begins:
                 # Stragglers from before the jump would get absurd timestamps: the segment ends here.
                 self._first = number
                 self._rebase_timestamps(timestamp, now)
                 self.missing.reset()
                 self.frames += 1
-                step = 0
+                step, moved = 0, True
             elif self.nacks and number > self.highest + 1:
                 self.missing.gap(self.highest + 1, number, now)
             if step:
@@ -171,7 +175,8 @@ class InboundTrack:
             self._source_timestamp = timestamp
             self._highest_timestamp += step
             mapped = self._highest_timestamp
-            self.timeline.packet(mapped, now)
+            if moved:  # of a frame's packets the first one tells
+                self.timeline.packet(mapped, now)
         else:
             mapped = self._highest_timestamp + timestamp_delta(timestamp, self._source_timestamp)
             if self.nacks:

@@ -13,6 +13,7 @@ from emulator.media.rtp.nack import KEPT_MASK, SentPackets
 from emulator.media.rtp.rtcp import ReportBlock, SenderReport
 from emulator.media.rtp.rtx import RetransmissionStream
 from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
+from emulator.media.rtp.vp8 import Vp8Descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class OutboundTrack:
         "_kept",
         "_level_blocks",
         "_needs_keyframe",
+        "_newest",
         "_payload_type",
         "_picture_offset",
-        "_picture_sent",
         "_renumber",
         "_report",
         "_send",
@@ -71,7 +72,6 @@ class OutboundTrack:
         "_started",
         "_timestamp_offset",
         "_tl0_offset",
-        "_tl0_sent",
         "bytes",
         "clock_rate",
         "frames",
@@ -133,9 +133,8 @@ class OutboundTrack:
         self._burst_positions: list[int] = []  # ... and what was sent instead
         self._renumber = False
         self._picture_offset = 0
-        self._picture_sent: int | None = None
         self._tl0_offset = 0
-        self._tl0_sent: int | None = None
+        self._newest: Vp8Descriptor | None = None  # of what was sent
 
     @property
     def waiting_for_keyframe(self) -> bool:
@@ -193,16 +192,14 @@ class OutboundTrack:
         payload = packet.payload
         self._kept[sequence & KEPT_MASK] = (sequence, head, payload)
         self.packets += 1
-        self.bytes += len(packet.head) + len(payload)
+        self.bytes += packet.size
         if sequence > self._highest:
             self._highest = sequence
             if timestamp != self._highest_timestamp:
                 self.frames += 1
                 self._highest_timestamp = timestamp
-            vp8 = packet.vp8
-            if vp8 is not None:
-                self._picture_sent = vp8.picture_id
-                self._tl0_sent = vp8.tl0picidx
+            if packet.vp8 is not None:
+                self._newest = packet.vp8
         self._send(head + payload)
 
     def start(self, group: Sequence[MediaPacket]) -> None:
@@ -248,18 +245,17 @@ class OutboundTrack:
             self._timestamp_offset += max(0, behind)
         self._started = True
         self._burst_end = -1
-        vp8 = packet.vp8
-        if vp8 is not None:
-            self._begin_pictures(vp8.picture_id, vp8.tl0picidx)
+        if packet.vp8 is not None and self._newest is not None:
+            self._begin_pictures(packet.vp8, self._newest)
 
-    def _begin_pictures(self, picture_id: int | None, tl0picidx: int | None) -> None:
+    def _begin_pictures(self, vp8: Vp8Descriptor, newest: Vp8Descriptor) -> None:
         """Let the picture id and TL0PICIDX follow those sent so far (RFC 7741 4.2: each grows by one)."""
-        if picture_id is not None and self._picture_sent is not None:
-            last = self._picture_sent + self._picture_offset
-            self._picture_offset = (last + 1 - picture_id) & 0x7FFF
-        if tl0picidx is not None and self._tl0_sent is not None:
-            last = self._tl0_sent + self._tl0_offset
-            self._tl0_offset = (last + 1 - tl0picidx) & 0xFF
+        if vp8.picture_id is not None and newest.picture_id is not None:
+            last = newest.picture_id + self._picture_offset
+            self._picture_offset = (last + 1 - vp8.picture_id) & 0x7FFF
+        if vp8.tl0picidx is not None and newest.tl0picidx is not None:
+            last = newest.tl0picidx + self._tl0_offset
+            self._tl0_offset = (last + 1 - vp8.tl0picidx) & 0xFF
         self._renumber = bool(self._picture_offset or self._tl0_offset)
 
     def _renumbered(self, packet: MediaPacket) -> bytes:

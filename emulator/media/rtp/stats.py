@@ -66,7 +66,9 @@ class ReceiveStatistics:
                 if ahead == 0:
                     self.received += 1
                     return extended
-                difference = (arrival - self._arrival) * self.clock_rate - timestamp_delta(timestamp, self._timestamp)
+                difference = (arrival - self._arrival) * self.clock_rate
+                if timestamp != self._timestamp:
+                    difference -= timestamp_delta(timestamp, self._timestamp)
                 self.jitter += (abs(difference) - self.jitter) / 16
                 self.highest = extended
             elif ahead >= 0x10000 - MAX_MISORDER:

@@ -1,21 +1,17 @@
 """Datagrams that have come, read many at a time.
 
-A system call and its wrapping for each datagram is dear, above all when the processor has slept between two of them.
-Linux hands over all that wait in one call (recvmmsg(2)); elsewhere they are read one by one.
+A system call for each, and its sender's address as text, are dear, above all when the processor has slept in between.
+Linux hands over all that wait in one call; elsewhere they are read one by one.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import functools
-import os
 import socket
 import struct
-import sys
 from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol
 
+from . import many
 from .parameters import Address
 
 DATAGRAM_LIMIT = 2048
@@ -53,8 +49,8 @@ class Inbox(Protocol):
 
 
 def open_inbox(sock: socket.socket, slots: int) -> Inbox:
-    """The best that this system has for a non-blocking UDP socket of ours."""
-    call = _recvmmsg()
+    """The best that this system has for a non-blocking UDP socket."""
+    call = many.system_call("recvmmsg")
     return PlainInbox(sock, slots) if call is None else ManyInbox(sock, slots, call)
 
 
@@ -75,23 +71,17 @@ class PlainInbox:
         for slot, view in enumerate(self.views):
             try:
                 self.sizes[slot], self.keys[slot] = self._receive(view)
-            except (BlockingIOError, InterruptedError):
-                return slot
-            except OSError:
-                if slot:  # an ICMP error of an earlier send; what has come is not lost with it
+            except OSError as error:
+                if slot or many.is_none(error):  # an error of an earlier send takes nothing away of what has come
                     return slot
                 raise
         return self.slots
 
 
-# struct mmsghdr, iovec and sockaddr_storage where pointers and size_t have 8 bytes (recvmmsg(2), recvmsg(2)): name and
-# its length, iovec and how many, control data and its length, flags; then the length of what came.
-_HEADER = struct.Struct("=QI4xQQQQI4xI4x")
-_LENGTH_AT = 56
-_PIECE = struct.Struct("=QQ")
 _NAME_BYTES = 32
-_IPV4 = struct.Struct("!HH4s")
-_IPV6 = struct.Struct("!HHI16sI")
+# struct sockaddr_in and sockaddr_in6
+_IPV4 = struct.Struct("!2xH4s8x")
+_IPV6 = struct.Struct("!2xHI16sI")
 
 
 class ManyInbox:
@@ -101,58 +91,41 @@ class ManyInbox:
         self.slots = slots
         self._fd = sock.fileno()
         self._call = call
-        room, names = bytearray(slots * DATAGRAM_LIMIT), bytearray(slots * _NAME_BYTES)
-        pieces, headers = bytearray(slots * _PIECE.size), bytearray(slots * _HEADER.size)
-        for slot in range(slots):
-            _PIECE.pack_into(pieces, slot * _PIECE.size, _address(room) + slot * DATAGRAM_LIMIT, DATAGRAM_LIMIT)
-            name, piece = _address(names) + slot * _NAME_BYTES, _address(pieces) + slot * _PIECE.size
-            _HEADER.pack_into(headers, slot * _HEADER.size, name, _NAME_BYTES, piece, 1, 0, 0, 0, 0)
-        # The kernel knows them by their addresses: they stay as long as this does.
-        self._kept = (room, names, pieces, headers)
-        self._headers = _address(headers)
+        # The kernel knows them by where they lie: they stay as long as this does.
+        room, names = self._kept = bytearray(slots * DATAGRAM_LIMIT), bytearray(slots * _NAME_BYTES)
+        first, first_name = many.address_of(room), many.address_of(names)
+        self._messages = many.Messages(
+            names=[first_name + slot * _NAME_BYTES for slot in range(slots)],
+            name_bytes=_NAME_BYTES,
+            places=[first + slot * DATAGRAM_LIMIT for slot in range(slots)],
+            place_bytes=DATAGRAM_LIMIT,
+        )
         view = memoryview(room)
         self.views = tuple(view[at : at + DATAGRAM_LIMIT] for at in range(0, len(room), DATAGRAM_LIMIT))
-        self.sizes: Sequence[int] = memoryview(headers).cast("I")[_LENGTH_AT // 4 :: _HEADER.size // 4]
+        self.sizes: Sequence[int] = self._messages.counted
         self._names = memoryview(names)
         self._is_ipv6 = sock.family == socket.AF_INET6
-        self._keys = [b""] * slots
+        self._long_keys = [b""] * slots
         # Family, port and address of IPv4 have eight bytes.
-        self.keys: Sequence[Hashable] = self._keys if self._is_ipv6 else self._names.cast("Q")[:: _NAME_BYTES // 8]
+        self.keys: Sequence[Hashable] = self._long_keys if self._is_ipv6 else self._names.cast("Q")[:: _NAME_BYTES // 8]
 
     def source(self, slot: int) -> Address:
+        at = slot * _NAME_BYTES
         if self._is_ipv6:
-            _, port, flow, host, scope = _IPV6.unpack_from(self._names, slot * _NAME_BYTES)
+            port, flow, host, scope = _IPV6.unpack_from(self._names, at)
             return (socket.inet_ntop(socket.AF_INET6, host), port, flow, socket.ntohl(scope))
-        _, port, host = _IPV4.unpack_from(self._names, slot * _NAME_BYTES)
+        port, host = _IPV4.unpack_from(self._names, at)
         return (socket.inet_ntop(socket.AF_INET, host), port)
 
     def read(self) -> int:
-        count = self._call(self._fd, self._headers, self.slots, socket.MSG_DONTWAIT, None)
-        if count < 0:
-            code = ctypes.get_errno()
-            if code in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR):
+        try:
+            count = many.checked(self._call(self._fd, self._messages.at(0), self.slots, socket.MSG_DONTWAIT, None))
+        except OSError as error:
+            if many.is_none(error):
                 return 0
-            raise OSError(code, os.strerror(code))
+            raise
         if self._is_ipv6:
-            names = self._names
+            names, keys = self._names, self._long_keys
             for slot in range(count):
-                self._keys[slot] = bytes(names[slot * _NAME_BYTES : slot * _NAME_BYTES + _IPV6.size])
+                keys[slot] = bytes(names[slot * _NAME_BYTES : slot * _NAME_BYTES + _IPV6.size])
         return count
-
-
-@functools.cache
-def _recvmmsg() -> Callable[..., int] | None:
-    """The C library's, which holds the interpreter while it is under way, since it never waits; None: there is none,
-    or nobody has looked whether its structures are as above.
-    """
-    if sys.platform != "linux" or struct.calcsize("P") != 8:
-        return None
-    call = getattr(ctypes.PyDLL(None, use_errno=True), "recvmmsg", None)
-    if call is not None:
-        call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-        call.restype = ctypes.c_int
-    return call
-
-
-def _address(buffer: bytearray) -> int:
-    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))

@@ -24,6 +24,7 @@ from .errors import TransportStateError
 from .ice import IceAgent, IceCredentials, LiteAgent
 from .ice_full import FullAgent
 from .line import Line, is_media
+from .outbox import Outbox
 from .parameters import (
     Address,
     DtlsRole,
@@ -71,7 +72,15 @@ class PeerSocket(Protocol):
     @property
     def packet_buffer(self) -> PacketBuffer: ...
 
-    def send(self, datagram: bytes | memoryview, address: Address) -> bool: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def send(self, datagram: bytes, address: Address) -> bool: ...
+
+    @property
+    def post(self) -> Callable[[int, Address], bool]:
+        """Sends so many bytes that lie at the outbox's place."""
+        ...
 
     def learn_address(self, peer: Peer, address: Address) -> None: ...
 
@@ -130,7 +139,8 @@ class Peer:
         self.receive_dtls: Callable[[bytes, Address], None] = self._receive_dtls
         self.receive_media: Callable[[bytes], None] = self._receive_media
         self.receive_buffered: Callable[[int], None] = self._receive_buffered
-        self._send: Callable[[bytes | memoryview, Address], bool] = socket.send
+        self._send: Callable[[bytes, Address], bool] = socket.send
+        self._post: Callable[[int, Address], bool] = socket.post
 
         self._socket = socket
         self._buffer = socket.packet_buffer
@@ -216,10 +226,11 @@ class Peer:
         """Protects and sends one RTP packet. False (and counted) if not connected or the socket is full."""
         srtp, address = self._srtp, self._address
         if srtp is not None and address is not None:
-            protected = srtp.protect_rtp(packet)
-            if protected is not None and self._send(protected, address):
-                self.stats.rtp_sent += 1
-                self.stats.rtp_bytes_sent += len(packet)
+            size = srtp.protect_rtp(packet)
+            if size is not None and self._post(size, address):
+                stats = self.stats
+                stats.rtp_sent += 1
+                stats.rtp_bytes_sent += len(packet)
                 return True
         self.stats.unsendable += 1
         return False
@@ -228,8 +239,8 @@ class Peer:
         """Protects and sends one (compound) RTCP packet. False (and counted) if that was not possible."""
         srtp, address = self._srtp, self._address
         if srtp is not None and address is not None:
-            protected = srtp.protect_rtcp(packet)
-            if protected is not None and self._send(protected, address):
+            size = srtp.protect_rtcp(packet)
+            if size is not None and self._post(size, address):
                 self.stats.rtcp_sent += 1
                 return True
         self.stats.unsendable += 1
@@ -247,7 +258,7 @@ class Peer:
 
     def through(self, line: Line | None) -> None:
         """Let all datagrams pass through this line from now on, both ways; None: straight from and to the socket."""
-        self._send = self._socket.send
+        self._send, self._post = self._socket.send, self._socket.post
         self.receive_stun = self._receive_stun
         self.receive_dtls = self._receive_dtls
         self.receive_media = self._receive_media
@@ -260,10 +271,13 @@ class Peer:
             if self.state not in (PeerState.CLOSED, PeerState.FAILED):  # it may have been long on its way
                 receive(*what)
 
-        def send_through(datagram: bytes | memoryview, address: Address) -> bool:
-            datagram = bytes(datagram)  # it may be on its way for longer than the buffer keeps it
+        def send_through(datagram: bytes, address: Address) -> bool:
             line.down(len(datagram), is_media(datagram), lambda: send(datagram, address))
             return True
+
+        def post_through(size: int, address: Address) -> bool:
+            # A copy: it may be on its way for longer than its place is kept.
+            return send_through(bytes(self._socket.outbox.place.view[:size]), address)
 
         def stun_through(message: StunMessage, source: Address) -> None:
             line.up(message.size, False, partial(deliver, self._receive_stun, message, source))
@@ -277,7 +291,7 @@ class Peer:
         def buffered_through(size: int) -> None:
             media_through(bytes(self._buffer.view[:size]))
 
-        self._send, self.receive_buffered = send_through, buffered_through
+        self._send, self._post, self.receive_buffered = send_through, post_through, buffered_through
         self.receive_stun, self.receive_dtls, self.receive_media = stun_through, dtls_through, media_through
 
     def seal(self, on_sealed: Callable[[bytes], None] | None) -> None:
@@ -409,7 +423,7 @@ class Peer:
         return self._address is not None and self._send(datagram, self._address)
 
     def _dtls_established(self, keys: SrtpKeys) -> None:
-        self._srtp = self._opener = SrtpSession(keys, self._buffer)
+        self._srtp = self._opener = SrtpSession(keys, self._buffer, self._socket.outbox)
         if self._tap is not None:
             self._srtp.tap(self._tap)
         self.state = PeerState.CONNECTED

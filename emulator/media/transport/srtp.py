@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import pylibsrtp
 from pylibsrtp._binding import ffi, lib
@@ -28,7 +28,7 @@ _PROFILES: dict[str, int] = {
 
 
 class PacketBuffer:
-    """Where datagrams are read, and packets protected and unprotected in place. One for all peers of a socket.
+    """Where one packet is protected or unprotected in place. All peers of a socket share them.
 
     pylibsrtp's own way copies into and out of a buffer of each session. At the rates of a call none of these is in the
     processor's cache when its turn comes, and that costs as much as the encryption.
@@ -40,6 +40,11 @@ class PacketBuffer:
         self.pointer = ffi.from_buffer(self.data)
         self.length = ffi.new("int *")
 
+    @property
+    def address(self) -> int:
+        """Where it begins in memory; it stays there."""
+        return int(ffi.cast("uintptr_t", self.pointer))
+
     def fill(self, packet: bytes) -> int:
         """Puts a packet there that comes by another way. Its size; what is too long is cut off."""
         size = min(len(packet), LONGEST_PACKET)
@@ -47,25 +52,34 @@ class PacketBuffer:
         return size
 
 
+class Places(Protocol):
+    """Where packets leave from."""
+
+    @property
+    def place(self) -> PacketBuffer:
+        """The next one's."""
+        ...
+
+
 class SrtpSession:
     """Both directions of a connection, for any number of SSRCs.
 
-    `protect_rtp(packet)` and `protect_rtcp(packet)` give what to send: it lies in the buffer, good until the next
-    packet. `unprotect_rtp(size)` and `unprotect_rtcp(size)` take what lies in the buffer, and give the plain packet.
+    `protect_rtp(packet)` and `protect_rtcp(packet)` put what to send at the next `place` of `outbound`, and give its
+    size. `unprotect_rtp(size)` and `unprotect_rtcp(size)` take what lies in `inbound`, and give the plain packet.
     Packets that cannot be protected or unprotected give None and are counted in `errors` by reason.
     """
 
-    def __init__(self, keys: SrtpKeys, buffer: PacketBuffer) -> None:
+    def __init__(self, keys: SrtpKeys, inbound: PacketBuffer, outbound: Places) -> None:
         self.profile = keys.profile
         self.errors: Counter[str] = Counter()
         # They own what the handles point to.
         self._outbound = _session(keys.local, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, keys.profile)
         self._inbound = _session(keys.remote, pylibsrtp.Policy.SSRC_ANY_INBOUND, keys.profile)
-        outbound, inbound = self._outbound._srtp[0], self._inbound._srtp[0]
-        self.protect_rtp = self._protector(buffer, lib.srtp_protect, outbound, "protect")
-        self.protect_rtcp = self._protector(buffer, lib.srtp_protect_rtcp, outbound, "protect RTCP")
-        self.unprotect_rtp = self._unprotector(buffer, lib.srtp_unprotect, inbound, "unprotect")
-        self.unprotect_rtcp = self._unprotector(buffer, lib.srtp_unprotect_rtcp, inbound, "unprotect RTCP")
+        ours, theirs = self._outbound._srtp[0], self._inbound._srtp[0]
+        self.protect_rtp = self._protector(outbound, lib.srtp_protect, ours, "protect")
+        self.protect_rtcp = self._protector(outbound, lib.srtp_protect_rtcp, ours, "protect RTCP")
+        self.unprotect_rtp = self._unprotector(inbound, lib.srtp_unprotect, theirs, "unprotect")
+        self.unprotect_rtcp = self._unprotector(inbound, lib.srtp_unprotect_rtcp, theirs, "unprotect RTCP")
         self._untapped = (self.protect_rtp, self.protect_rtcp, self.unprotect_rtp, self.unprotect_rtcp)
 
     def tap(self, tap: Tap | None) -> None:
@@ -75,11 +89,11 @@ class SrtpSession:
             return
         protect_rtp, protect_rtcp, unprotect_rtp, unprotect_rtcp = self._untapped
 
-        def protect(packet: bytes) -> memoryview | None:
+        def protect(packet: bytes) -> int | None:
             tap(True, "rtp", packet)
             return protect_rtp(packet)
 
-        def protect_control(packet: bytes) -> memoryview | None:
+        def protect_control(packet: bytes) -> int | None:
             tap(True, "rtcp", packet)
             return protect_rtcp(packet)
 
@@ -99,22 +113,23 @@ class SrtpSession:
         self.unprotect_rtp, self.unprotect_rtcp = unprotect, unprotect_control
 
     def _protector(
-        self, buffer: PacketBuffer, process: Process, handle: object, name: str
-    ) -> Callable[[bytes], memoryview | None]:
-        errors, data, view, pointer, length = self.errors, buffer.data, buffer.view, buffer.pointer, buffer.length
+        self, outbound: Places, process: Process, handle: object, name: str
+    ) -> Callable[[bytes], int | None]:
+        errors, length = self.errors, ffi.new("int *")
 
-        def protect(packet: bytes) -> memoryview | None:
+        def protect(packet: bytes) -> int | None:
             size = len(packet)
             if size > LONGEST_PACKET:
                 errors[f"{name}: packet is too long"] += 1
                 return None
-            data[:size] = packet
+            place = outbound.place
+            place.view[:size] = packet
             length[0] = size
-            status = process(handle, pointer, length)
+            status = process(handle, place.pointer, length)
             if status:
                 errors[f"{name}: {pylibsrtp.ERRORS[status]}"] += 1
                 return None
-            return view[: length[0]]
+            return length[0]  # type: ignore[no-any-return]  # cffi tells no types
 
         return protect
 

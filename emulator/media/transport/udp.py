@@ -13,45 +13,28 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 from emulator.wire.sdp import Candidate
 
 from .dtls import Certificate
 from .errors import BindError, StunError, TransportStateError
 from .inbox import open_inbox
+from .outbox import open_outbox
 from .parameters import Address, PeerRole, PeerTimeouts
 from .peer import Peer
+from .socket_stats import SocketStats
 from .srtp import PacketBuffer
 from .stun import StunClass, StunMessage
-from .trains import CANNOT, SEGMENT_SIZE, UDP_SEGMENT, trains
 
 BATCH = 256
 """Datagrams read per wake-up, so that a flood cannot starve timers and other sockets. Not fewer: all publishers send to
 one socket, and when a hundred others are ready in each turn of the loop, what is read in it is what can come in."""
-TRAINS_FROM = 9
-"""So many that came together make what is sent be collected: fewer do not repay the copies that this needs."""
 BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel for each direction; without privilege it may grant less (net.core.rmem_max)."""
 # Of Linux (asm-generic/socket.h); Python does not name them. They need CAP_NET_ADMIN.
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 MAX_PEERS = 4096
 MAX_ADDRESSES_PER_PEER = 16
-
-
-@dataclass(slots=True)
-class SocketStats:
-    """Counters of one socket since it was opened."""
-
-    received: int = 0
-    bytes_received: int = 0
-    sent: int = 0
-    bytes_sent: int = 0
-    unknown: int = 0  # from an address no peer has validated, or for a ufrag nobody has
-    malformed: int = 0  # of no protocol that belongs here (RFC 7983), or not parseable
-    send_blocked: int = 0  # the kernel's buffer was full
-    send_errors: int = 0
-    receive_errors: int = 0
 
 
 class MediaSocket:
@@ -80,10 +63,9 @@ class MediaSocket:
         self._random_bytes = random_bytes
         self._inbox = open_inbox(sock, self.SLOTS)
         self._reading = False
-        self._sendto = sock.sendto
-        self._collecting = False
-        self._collected: dict[Address, list[bytes]] = {}
-        self._has_trains = sys.platform == "linux"
+        self.outbox = open_outbox(sock, self.SLOTS, self.stats)
+        self.post = self.outbox.post
+        """Sends the packet at the outbox's place: at once, or with all that follow from what was read together."""
         self._peers: dict[str, Peer] = {}  # by local ufrag
         self._addresses: dict[Address, Peer] = {}
         self._known: dict[Hashable, Peer] = {}
@@ -186,29 +168,20 @@ class MediaSocket:
         if self._closed:
             return
         self._closed = True
+        self.outbox.flush()  # if this is in the wake of something that has been read
         for peer in self.peers:
             peer.close()
-        if self._collecting:  # closed by something in the batch
-            self._send_collected()
         self._loop.remove_reader(self._fd)
         self._sock.close()
 
     # -- what peers call ---------------------------------------------------------------------------------
 
-    def send(self, datagram: bytes | memoryview, address: Address) -> bool:
-        """Sends one datagram. False (and counted) if the kernel does not take it.
-
-        While a large batch is read, what is sent is collected, and leaves when the batch is done.
-        """
-        if self._collecting:
-            waiting = self._collected.get(address)
-            if waiting is None:
-                self._collected[address] = [bytes(datagram)]
-            else:
-                waiting.append(bytes(datagram))
-            return True
+    def send(self, datagram: bytes, address: Address) -> bool:
+        """Sends one datagram at once, and before it what waits. False (and counted) if the kernel does not take it."""
+        if self.outbox.waiting:
+            self.outbox.flush()
         try:
-            self._sendto(datagram, address)
+            self._sock.sendto(datagram, address)
         except (BlockingIOError, InterruptedError):
             self.stats.send_blocked += 1
             return False
@@ -218,30 +191,6 @@ class MediaSocket:
         stats = self.stats
         stats.sent += 1
         stats.bytes_sent += len(datagram)
-        return True
-
-    def _send_collected(self) -> None:
-        self._collecting = False
-        collected, self._collected = self._collected, {}
-        for address, datagrams in collected.items():
-            for train in trains(datagrams):
-                if len(train) == 1 or not self._send_train(train, address):
-                    for datagram in train:
-                        self.send(datagram, address)
-
-    def _send_train(self, train: list[bytes], address: Address) -> bool:
-        """False if this system, or the way there, does not take them so."""
-        if not self._has_trains:
-            return False
-        size = SEGMENT_SIZE.pack(len(train[0]))
-        try:
-            self._sock.sendmsg(train, [(socket.IPPROTO_UDP, UDP_SEGMENT, size)], 0, address)
-        except OSError as error:
-            # One by one they may get through: unlike a datagram, a segment must not be longer than the path's MTU.
-            self._has_trains = error.errno not in CANNOT
-            return False
-        self.stats.sent += len(train)
-        self.stats.bytes_sent += sum(map(len, train))
         return True
 
     def learn_address(self, peer: Peer, address: Address) -> None:
@@ -282,11 +231,12 @@ class MediaSocket:
                     # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
                     self.stats.receive_errors += 1
                     continue
-                # What is sent in the wake of many leaves together.
-                self._collecting = count >= TRAINS_FROM
-                self._receive(count)
-                if self._collecting:
-                    self._send_collected()
+                self.outbox.held = True
+                try:
+                    self._receive(count)
+                finally:
+                    self.outbox.held = False
+                    self.outbox.flush()
                 if count < self._inbox.slots or self._closed:
                     break
         finally:

@@ -1,0 +1,139 @@
+"""Packets on their way out: protected where they lie, and sent together.
+
+What is sent in the wake of what was read together leaves in one system call, where Linux has one (sendmmsg(2)).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from . import many
+from .parameters import Address
+from .socket_stats import SocketStats
+from .srtp import PacketBuffer
+
+MAX_NAMES = 4096
+"""Addresses that are kept in the kernel's form."""
+
+
+def open_outbox(sock: socket.socket, slots: int, stats: SocketStats) -> Outbox:
+    """The best that this system has for a non-blocking UDP socket."""
+    call = many.system_call("sendmmsg")
+    return Outbox(sock, slots, stats) if call is None else ManyOutbox(sock, slots, stats, call)
+
+
+class Outbox:
+    """Places for `slots` packets: the next one is put in `place`, and posted. One system call for each.
+
+    Each leaves at once, unless `held` is set: then at the next `flush`, or when all places are taken.
+    """
+
+    def __init__(self, sock: socket.socket, slots: int, stats: SocketStats) -> None:
+        self.held = False
+        self.cut = False
+        """Whatever is sent gets lost from now on, as if the network were gone."""
+        self._places = tuple(PacketBuffer() for _ in range(slots))
+        self.place = self._places[0]
+        self._sock = sock
+        self._stats = stats
+        self._slots = slots
+        self.waiting = 0
+        """How many packets are held."""
+        self._lengths: Any = [0] * slots  # lists here, memory of the kernel's structures there
+        self._names: Any = [None] * slots
+        self._known: dict[Address, Any] = {}
+
+    def post(self, size: int, address: Address) -> bool:
+        """Send what lies in `place`. False (and counted) if the kernel does not take it now."""
+        slot = self.waiting
+        self._lengths[slot] = size
+        self._names[slot] = self._known.get(address) or self._name(address)
+        self.waiting = slot = slot + 1
+        if slot == self._slots or not self.held:
+            return self.flush()
+        self.place = self._places[slot]
+        return True
+
+    def flush(self) -> bool:
+        """Send what waits. False (and counted) if the kernel does not take all of it now."""
+        count, stats = self.waiting, self._stats
+        if not count:
+            return True
+        self.waiting, self.place = 0, self._places[0]
+        if self.cut:
+            return True
+        first = failed = 0
+        while first < count:
+            try:
+                sent = self._send(first, count - first)
+            except OSError as error:
+                if many.is_none(error):
+                    stats.send_blocked += count - first
+                    failed += count - first
+                    break
+                stats.send_errors += 1
+                failed += 1
+                first += 1
+            else:
+                stats.sent += sent
+                stats.bytes_sent += sum(self._lengths[first : first + sent])
+                first += sent
+        return not failed
+
+    def _name(self, address: Address) -> Any:
+        """What `_names` holds for an address; in `_known`, if to make it is dear."""
+        return address
+
+    def _send(self, first: int, count: int) -> int:
+        """Send some of these; how many. Raises OSError if the first one can not be sent."""
+        self._sock.sendto(self._places[first].view[: self._lengths[first]], self._names[first])
+        return 1
+
+
+_FAMILY = struct.Struct("=H")
+# What follows it in struct sockaddr_in and sockaddr_in6.
+_IPV4, _IPV6 = struct.Struct("!H4s8x"), struct.Struct("!HI16s")
+
+
+class ManyOutbox(Outbox):
+    """One system call for all of them: `call` is sendmmsg."""
+
+    def __init__(self, sock: socket.socket, slots: int, stats: SocketStats, call: Callable[..., int]) -> None:
+        super().__init__(sock, slots, stats)
+        self._fd = sock.fileno()
+        self._call = call
+        self._is_ipv6 = sock.family == socket.AF_INET6
+        self._messages = many.Messages(
+            names=[0] * slots,
+            name_bytes=28 if self._is_ipv6 else 16,
+            places=[place.address for place in self._places],
+            place_bytes=0,
+        )
+        self._lengths, self._names = self._messages.lengths, self._messages.names
+        self._kept: dict[Address, bytearray] = {}
+        """What the known names point to."""
+
+    def flush(self) -> bool:
+        sent = super().flush()
+        if len(self._known) > MAX_NAMES:  # not before: what waits is named by some of them
+            self._known.clear()
+            self._kept.clear()
+        return sent
+
+    def _name(self, address: Address) -> Any:
+        name = bytearray(_FAMILY.pack(socket.AF_INET6 if self._is_ipv6 else socket.AF_INET))
+        host, port, *more = address
+        if self._is_ipv6:
+            flow, scope = more or (0, 0)
+            name += _IPV6.pack(port, int(flow), socket.inet_pton(socket.AF_INET6, host)) + struct.pack("=I", scope)
+        else:
+            name += _IPV4.pack(port, socket.inet_pton(socket.AF_INET, host))
+        self._kept[address] = name
+        known = self._known[address] = many.address_of(name)
+        return known
+
+    def _send(self, first: int, count: int) -> int:
+        return many.checked(self._call(self._fd, self._messages.at(first), count, 0))
