@@ -12,7 +12,11 @@ from emulator.scenario.checks import check, check_references, has_messages
 from emulator.scenario.errors import ScenarioUnreadable
 from emulator.scenario.grammar.assembly import Files, assemble
 from emulator.scenario.grammar.document import DOCUMENT
+from emulator.scenario.grammar.people import Participants
+from emulator.scenario.grammar.timeline import pieces
 from emulator.scenario.reading.issues import Issues, Misread
+from emulator.scenario.reading.nodes import Mapping as MappingNode
+from emulator.scenario.reading.nodes import Node
 from emulator.scenario.reading.tree import MAX_BYTES, decode, parse
 from emulator.scenario.schema import Finally, Scenario
 
@@ -65,7 +69,11 @@ def loads(
     with suppress(Misread):  # noted in `issues`, which speak below
         tree, values = assemble(parse(text, issues), files, inputs, issues)
         check_references(tree, values, issues)
-        given = DOCUMENT.read(tree, issues)
+        try:
+            given = DOCUMENT.read(tree, issues)
+        except Misread:
+            _check_the_rest(tree, issues)
+            raise
         title = given["name"].text
         scenario = Scenario(
             source=name,
@@ -87,6 +95,16 @@ def loads(
         return replace(scenario, cast=scenario.cast.with_messages(has_messages(scenario.entries)))
     issues.raise_if_any()
     raise AssertionError("a part was misread without an issue")
+
+
+def _check_the_rest(tree: Node, issues: Issues) -> None:
+    """Of what could be read, names are still held against those who are there: all is told at once."""
+    people, timeline = (
+        (tree.get(key) for key in ("participants", "timeline")) if isinstance(tree, MappingNode) else (None, None)
+    )
+    if people is not None and timeline is not None:
+        with suppress(Misread):
+            check(Participants().read(people[1], issues), tuple(pieces(timeline[1], issues)), issues)
 
 
 def _slug(title: str) -> str:

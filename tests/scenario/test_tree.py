@@ -120,6 +120,32 @@ def test_broken_yaml_is_pointed_at() -> None:
     assert "this is no YAML" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "told"),
+    [
+        ("a: 1\nb 2\nc: 3\n", "2:1", 'a ":" is missing after "b 2"'),
+        ("a:\n  - {b: 1}\n  - c\n    d: 2\n", "4:6", 'the line above lacks a ":" after "c"'),
+        ("a: 1\nb:2\nc: 3\n", "2:1", 'a blank is missing after the ":"'),
+        ("a: 1\n  b: 2\n", "2:4", "the line above has a value already; is the indentation right?"),
+        ("a: b: c\n", "1:5", 'a text with ": " in it is put into quotes'),
+        ("a:\n    b: 1\n  c: 2\n", "3:3", "does not go on with what is above it; is the indentation right?"),
+        ("a:\n  - b: 1\n - c\n", "3:2", "does not go on with what is above it; is the indentation right?"),
+        ("a:\n  - b: 1\n  c: 2\n", "3:3", 'and those of a list with "-"'),
+        ("a:\n\tb: 1\n", "2:1", "here is a tab; indentation is made of blanks"),
+        ('a: "b\nc: 1\n', "1:4", "this quote is never closed"),
+        ("a: %b\n", "1:4", "a text that begins with % is put into quotes"),
+        ("a: {b: 1}}\n", "1:10", 'here is a "}" too many'),
+        ("a: {b: 1\nc: 2\n", "2:2", 'the "{" is in line 1'),
+        ("a: {b: 1 c: 2}\n", "1:11", 'is a "," missing before it?'),
+        ('a: "b" c\n', "1:8", "a text with signs in it is put into quotes"),
+    ],
+)
+def test_broken_yaml_is_told_with_the_likeliest_mistake_where_it_is(text: str, place: str, told: str) -> None:
+    said = refusal(text)
+    assert said.startswith(f"x.yaml:{place}: this is no YAML: ")
+    assert told in said.splitlines()[0]
+
+
 def test_a_character_yaml_forbids_is_pointed_at() -> None:
     assert refusal("a: 1\nb: \x07\n").startswith("x.yaml:2:4: this is no YAML: the character #x0007")
 

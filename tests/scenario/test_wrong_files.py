@@ -34,7 +34,7 @@ def test_a_wrong_file_is_refused_with_a_line_for_each_mistake_and_a_caret_below_
         assert set(caret.partition("| ")[2].strip()) == {"^"}
 
 
-def test_validate_tells_all_of_them_and_ends_with_1(
+def test_validate_tells_all_of_them_and_ends_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(FOLDER)

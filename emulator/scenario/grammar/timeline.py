@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from emulator.scenario.expectations.base import STAGE_EXPECTATIONS
@@ -9,11 +11,24 @@ from emulator.scenario.grammar.doing import EXPECT, Do, reference, stage_action
 from emulator.scenario.milestones import HAPPENINGS, PUBLISHED, UNPUBLISHED, Milestone
 from emulator.scenario.news import pattern_fields, pattern_of, pattern_schema
 from emulator.scenario.reading import durations
-from emulator.scenario.reading.issues import Issues
+from emulator.scenario.reading.issues import Issues, Misread
 from emulator.scenario.reading.names import MILESTONE
-from emulator.scenario.reading.nodes import Node, Scalar, Word, describe
+from emulator.scenario.reading.nodes import Mapping, Node, Scalar, Sequence, Word, describe
 from emulator.scenario.reading.shapes import Duration, Field, Integer, JsonSchema, ListOf, Record, Text
-from emulator.scenario.schema import MAX_TIMES, Action, After, At, Entry, Every, Finally, Groups, Span, Trigger, When
+from emulator.scenario.schema import (
+    MAX_TIMES,
+    Action,
+    After,
+    At,
+    Entry,
+    Every,
+    Expected,
+    Finally,
+    Groups,
+    Span,
+    Trigger,
+    When,
+)
 
 _TRIGGERS = ("at", "after", "every", "when")
 
@@ -159,6 +174,38 @@ class _Entry:
             "oneOf": [{"required": [word]} for word in _TRIGGERS],
             "anyOf": [{"required": [word]} for word in ("do", "expect", *_SUGAR)],
         }
+
+
+def pieces(node: Node, issues: Issues) -> Iterator[Entry]:
+    """What can be read of a timeline that is wrong somewhere: every trigger, step and expectation by itself."""
+    for item in node.items if isinstance(node, Sequence) else ():
+        for key, value in item.entries if isinstance(item, Mapping) else ():
+            for part in _parts(value) if key.text in ("do", "expect") else (value,):
+                with suppress(Misread):
+                    yield _piece(key, part, issues)
+
+
+def _piece(key: Scalar, value: Node, issues: Issues) -> Entry:
+    trigger: Trigger = At(0.0)
+    groups: Groups = ()
+    expected: tuple[Expected, ...] = ()
+    match key.text:
+        case "after":
+            trigger = _After().read(value, issues)
+        case "do":
+            groups = Do().read(value, issues)
+        case "expect":
+            expected = EXPECT.read(value, issues)
+        case word if word in _SUGAR:
+            groups = ((stage_action(key, value, issues),),)
+    return Entry(value.mark, trigger, groups, expected, 0.0, None)
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    """Each member of a mapping, or of those in a list, as a mapping of its own."""
+    for group in node.items if isinstance(node, Sequence) else (node,):
+        for entry in group.entries if isinstance(group, Mapping) else ():
+            yield Mapping(group.mark, (entry,))
 
 
 TIMELINE = ListOf("a timeline (a list of entries)", _Entry(), most=2000)

@@ -6,7 +6,6 @@ are refused (they are how YAML runs code elsewhere), and so is an anchor inside 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -14,6 +13,7 @@ from typing import Protocol, TypeVar
 import yaml
 
 from emulator.scenario.errors import ScenarioUnreadable
+from emulator.scenario.reading.advice import advice
 from emulator.scenario.reading.core_schema import resolve
 from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.nodes import START, Mapping, Mark, Node, Scalar, Sequence
@@ -21,8 +21,6 @@ from emulator.scenario.reading.nodes import START, Mapping, Mark, Node, Scalar, 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
 MAX_NODES = 20_000
-
-_BARE_REFERENCE = re.compile(r"(^|[\s:,\[{])\$\{")
 
 E = TypeVar("E", bound=yaml.Event)
 
@@ -56,23 +54,14 @@ def parse(text: str, issues: Issues, file: str = "") -> Node:
     try:
         return _Composer(yaml.parse(text, Loader=yaml.SafeLoader), issues, file).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        around = f" {error.context}" if error.context else ""
-        quotes = _quotes_missing(text, mark)
-        raise issues.misread(_mark(mark, mark, file), f"this is no YAML: {error.problem}{around}{quotes}") from None
+        mark, told = advice(error, text.splitlines())
+        raise issues.misread(_mark(mark, mark, file), f"this is no YAML: {told}") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
         message = f"this is no YAML: the character #x{error.character:04x} is not allowed"
         raise issues.misread(Mark(line, column, file=file), message) from None
-
-
-def _quotes_missing(text: str, mark: _YamlMark | None) -> str:
-    """A brace in an unquoted `${name}` is the likeliest mistake there is."""
-    lines = text.splitlines()
-    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
-    return '; "${...}" is put into quotes' if _BARE_REFERENCE.search(line) else ""
 
 
 @dataclass(frozen=True, slots=True)
