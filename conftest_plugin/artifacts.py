@@ -100,6 +100,7 @@ def write(folder: Path, evidence: Evidence, story: Story) -> Path:
         "command": story.command,
         "inputs": dict(story.inputs),
         "missing": evidence.missing,
+        "heard_nothing": evidence.silent,
     }
     _write_json(folder / "about.json", about)
     if story.failure:

@@ -60,6 +60,8 @@ class Evidence:
     """The decrypted media as pcapng."""
     calls: Sequence[Call] = ()
     """What the test did."""
+    silent: Sequence[str] = ()
+    """Who heard nothing at all: of those there is no sound."""
     moment: float = 0.0
     """When the timeline was taken, on the clock of the calls."""
     missing: list[str] = field(default_factory=list)
@@ -106,6 +108,7 @@ async def gather(tenant: Tenant) -> Evidence:
 
     nothing: Json = {}
     none: Sequence[Json] = []
+    heard = [(guest.name, _sound(guest)) for guest in tenant.guests]
     timeline = await have(get("/timeline"), nothing)
     moment = tenant.journal.now
     return Evidence(
@@ -116,7 +119,8 @@ async def gather(tenant: Tenant) -> Evidence:
         deliveries=await have(get("/webhooks", limit=1000), none),
         received=await have(get(f"/sink/{tenant.inbox.name}"), none) if tenant.has_inbox else none,
         pictures=[picture for guest in tenant.guests for picture in _pictures(guest, tenant.known)],
-        sounds=[sound for guest in tenant.guests if (sound := _sound(guest)) is not None],
+        sounds=[sound for _, sound in heard if sound is not None],
+        silent=[name for name, sound in heard if sound is None],
         names={participant_id: person.name for participant_id, person in tenant.known.items()},
         capture=await have(capture(), None),
         calls=tuple(tenant.journal.calls),
@@ -149,15 +153,16 @@ def _pictures(client: RoomClient, people: Mapping[str, Person]) -> list[Picture]
 
 
 def _sound(client: RoomClient) -> Sound | None:
-    samples = client.audio(AUDIO_SECS)
-    if not len(samples):
+    """None when there was nothing to be heard."""
+    samples = np.round(np.clip(client.audio(AUDIO_SECS), -1, 1) * 32767).astype("<i2")
+    if not samples.any():
         return None
     file = io.BytesIO()
     with wave.open(file, "wb") as audio:
         audio.setnchannels(1)
         audio.setsampwidth(2)
         audio.setframerate(AUDIO_RATE)
-        audio.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        audio.writeframes(samples.tobytes())
     return Sound(client.name, file.getvalue())
 
 

@@ -2,6 +2,8 @@
 // Draws the document of emulator/timeline/model.py. Every text goes in as text, never as markup.
 
 const LABELS = 190, PAD = 16, TABLE_ROWS = 300, TAIL = 70, SHOWN_NEAR = 10;
+const SPAN_TONES = [["video", "video"], ["audio", "audio"], ["speech", "speaks"], ["off", "switched off"], ["muted", "muted"], ["pending", "connecting"], ["trouble", "fault or impairment"]];
+const POINT_TONES = [["plain", "call or event"], ["good", "delivered"], ["speech", "message"], ["warn", "out of the ordinary"], ["bad", "went wrong"]];
 const HUES = [222, 268, 36, 172, 312, 90, 200, 244, 58, 290]; // none of them red: that is what went wrong
 
 function el(name, attributes = {}, ...children) {
@@ -27,7 +29,15 @@ const seconds = (t) => (t >= 600 ? `${Math.floor(t / 60)}:${(t % 60).toFixed(1).
 const took = (from, to) => (to - from < 1 ? `${Math.round((to - from) * 1000)} ms` : `${(to - from).toFixed(2)} s`);
 
 function pretty(text) {
-  try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
+  let told;
+  try { told = JSON.stringify(JSON.parse(text), null, 2); } catch { told = text; } // cut short, or no JSON
+  return /^[{[]/.test(told) ? told.split("\n").map(broken).join("\n") : told;
+}
+
+// Lines in a text of JSON, SDP above all, as lines: below one another, behind its name.
+function broken(line) {
+  const next = `\n${line.match(/^ */)[0]}    `;
+  return line.replace(/\\r\\n|\\(.)/g, (escaped, letter) => (escaped === "\\r\\n" || letter === "n" ? next : escaped));
 }
 
 class Page {
@@ -132,8 +142,11 @@ class Page {
       this.zoom(event.deltaY < 0 ? 1.25 : 0.8, event.clientX - this.chart.getBoundingClientRect().left - LABELS);
     }, { passive: false });
     const legend = el("div", { class: "legend" });
-    for (const [tone, name] of [["video", "video"], ["audio", "audio"], ["speech", "speaks"], ["off", "switched off"], ["muted", "muted"], ["pending", "connecting"]])
-      legend.append(el("span", {}, el("i", { class: `t-${tone}` }), name));
+    // What there is to be seen here, and nothing else.
+    const spans = new Set(this.doc.rows.flatMap((row) => row.spans.map((span) => (span.lane === "trouble" ? "trouble" : span.tone))));
+    const points = new Set(this.doc.rows.flatMap((row) => row.points.map((point) => point.tone)));
+    for (const [tone, name] of SPAN_TONES) if (spans.has(tone)) legend.append(el("span", {}, el("i", { class: `t-${tone}` }), name));
+    for (const [tone, name] of POINT_TONES) if (points.has(tone)) legend.append(el("span", {}, el("i", { class: `point ${tone}` }), name));
     const bar = el("div", { class: "bar" }, el("button", { onclick: () => this.zoom(1.6) }, "Zoom in"), el("button", { onclick: () => this.zoom(1 / 1.6) }, "Zoom out"), el("button", { onclick: () => { this.scale = 0; this.draw(); } }, "Fit"), legend);
     return el("section", {}, el("h2", {}, "Timeline", el("small", {}, "point at things, click for more; Ctrl and wheel zooms")), bar, this.chart);
   }
@@ -164,7 +177,7 @@ class Page {
   x(t) { return PAD + Math.max(0, t) * this.pixels; }
 
   draw() {
-    const { doc, canvas } = this, width = Math.ceil(this.x(doc.seconds * 1.01) + TAIL);
+    const { doc, canvas } = this, width = (this.width = Math.max(Math.ceil(this.x(doc.seconds * 1.01) + TAIL), this.chart.clientWidth - LABELS));
     canvas.replaceChildren();
     canvas.style.width = `${LABELS + width}px`;
     const axis = el("div", { class: "axis" }, el("span", { class: "corner" }));
@@ -195,7 +208,7 @@ class Page {
     const room = row.kind === "room", spans = new Map(), add = (lane, item) => spans.set(lane, [...(spans.get(lane) || []), item]);
     for (const span of row.spans) add(span.lane, span);
     for (const point of row.points) add(point.lane, point);
-    const lanes = [], take = (lane, name, height) => { if (spans.has(lane)) lanes.push({ name, height, items: spans.get(lane) }); };
+    const lanes = [], take = (lane, name, height) => { if (spans.has(lane)) lanes.push({ name, height, items: spans.get(lane), medium: lane.startsWith("stream:") }); };
     take(room ? "session" : "presence", "", 20);
     for (const key of [...new Set([...spans.keys()].filter((lane) => lane.startsWith("stream:")).map((lane) => lane.split(":").slice(1, -1).join(":")))]) {
       take(`stream:${key}:video`, key, 8);
@@ -214,9 +227,8 @@ class Page {
   stack(items, least) {
     // Things that overlap go below one another.
     const lanes = [];
-    for (const item of [...items].sort((a, b) => (a.start ?? a.at) - (b.start ?? b.at))) {
-      const from = this.x(item.start ?? item.at);
-      const to = item.start === undefined && item.outcome === undefined ? from + 10 : Math.max(this.x(item.end ?? (item.outcome ? item.at : this.doc.seconds)), from + least(item));
+    const placed = items.map((item) => [item, ...this.extent(item, least)]).sort((a, b) => a[1] - b[1]);
+    for (const [item, from, to] of placed) {
       let lane = lanes.find((one) => one.until <= from);
       if (!lane) lanes.push((lane = { until: 0, items: [] }));
       lane.items.push(item);
@@ -225,16 +237,29 @@ class Page {
     return lanes.map((lane) => lane.items);
   }
 
+  // From which pixel to which. A pill at the end is wider than the time it stands for: it ends there, then.
+  extent(item, least) {
+    if (item.outcome !== undefined) {
+      const wide = Math.max(this.pill(item), ((item.end ?? item.at) - item.at) * this.pixels);
+      const from = Math.max(0, Math.min(this.x(item.at), this.width - wide - 6));
+      return [from, from + wide];
+    }
+    const from = this.x(item.start ?? item.at);
+    return [from, item.start === undefined ? from + 10 : Math.max(this.x(item.end ?? this.doc.seconds), from + least(item))];
+  }
+
   // How wide its words are, about; a pill is at least so wide.
-  pill(check) { return Math.min(190, 26 + check.what.length * 6.1); }
+  pill(check) { return Math.min(check.outcome === "failed" ? 320 : 190, 26 + check.what.length * (check.outcome === "failed" ? 7.2 : 6.3)); }
 
   row(row, hue, width) {
     const label = el("div", { class: "label", title: row.about }, el("strong", {}, el("i"), row.name));
     const area = el("div", { class: "lanes", style: `width:${width}px` });
-    let top = 8;
     const lanes = this.lanes(row);
+    let top = lanes.length && lanes[0].name ? 31 : 8; // a lane with a name goes below that of the row
     lanes.forEach((lane, index) => {
-      if (lane.name) label.append(el("span", { class: "lane", style: `top:${Math.max(top, index ? 0 : 30) + (lane.height - 10) / 2 + (lane.items.some((item) => item.lane && item.lane.startsWith("stream:")) ? 5 : 0)}px` }, lane.name));
+      // A stream's name stands between its two media, a hair lower than a lane's.
+      const two = lane.medium && lanes[index + 1] && lanes[index + 1].medium && !lanes[index + 1].name;
+      if (lane.name) label.append(el("span", { class: "lane", style: `top:${top + (lane.height - 10) / 2 + (two ? 5 : 0)}px` }, lane.name));
       for (const item of lane.items) area.append(this.item(row, item, top, lane.height));
       top += lane.height + (lane.height < 10 ? 3 : 4);
     });
@@ -258,9 +283,9 @@ class Page {
   }
 
   checkItem(check, top, height) {
-    const end = check.end ?? check.at, wide = Math.max(this.pill(check), (end - check.at) * this.pixels);
+    const end = check.end ?? check.at, [from, to] = this.extent(check);
     const sign = { done: "✓", failed: "✗", "not run": "–" }[check.outcome];
-    const made = el("button", { class: `item check ${check.outcome} ${check.kind}`, style: `left:${this.x(check.at)}px;top:${top}px;height:${height}px;width:${wide}px` }, `${sign} ${check.what}`);
+    const made = el("button", { class: `item check ${check.outcome} ${check.kind}`, style: `left:${from}px;top:${top}px;height:${height}px;width:${to - from}px` }, `${sign} ${check.what}`);
     const when = check.end === null ? `due at ${seconds(check.at)}, never began` : `${seconds(check.at)} to ${seconds(end)} (${took(check.at, end)})`;
     return this.active(made, `${check.who} ${check.what}: ${check.outcome}`, `${when}${check.message ? `\n${check.message}` : ""}`, { outcome: check.outcome, when, line: check.place, message: check.message });
   }
@@ -324,8 +349,8 @@ class Page {
     if (!this.checks.length) return null;
     const body = el("tbody");
     for (const check of [...this.checks].sort((a, b) => a.at - b.at)) {
-      const sign = { done: ["ok", "✓"], failed: ["no", "✗"], "not run": ["dim", "–"] }[check.outcome];
-      body.append(el("tr", {}, el("td", { class: "time" }, seconds(check.at)), el("td", { class: sign[0] }, sign[1]), el("td", {}, check.who), el("td", { class: "say" }, check.what, check.message ? el("div", { class: check.outcome === "failed" ? "no" : "dim" }, check.message.split("\n")[0]) : null), el("td", { class: "num" }, check.end === null ? "" : took(check.at, check.end)), el("td", { class: "num" }, check.place)));
+      const sign = { done: ["ok", "✓"], failed: ["no", "✗"], "not run": ["dim", "–"] }[check.outcome], [first] = check.message.split("\n");
+      body.append(el("tr", {}, el("td", { class: "time" }, seconds(check.at)), el("td", { class: sign[0] }, sign[1]), el("td", {}, check.who), el("td", { class: "say" }, check.what, check.message && first !== check.what ? el("div", { class: check.outcome === "failed" ? "no" : "dim" }, first) : null), el("td", { class: "num" }, check.end === null ? "" : took(check.at, check.end)), el("td", { class: "num" }, check.place)));
     }
     const done = this.checks.filter((check) => check.outcome === "done").length;
     return el("section", {}, el("h2", {}, this.doc.script || "Script", el("small", {}, `${done} of ${this.checks.length} steps and expectations as wanted`)), el("div", { class: "card scroll" }, this.table(["at", "", "who", "what", "took", ""], body)));

@@ -22,7 +22,9 @@ def page(document: Json) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title} - Rooms emulator</title>\n<style>\n{_text('page.css')}</style>\n</head>\n<body>\n"
+        # An icon of its own, else a browser asks the server for one.
+        f'<title>{title} - Rooms emulator</title>\n<link rel="icon" href="data:,">\n'
+        f"<style>\n{_text('page.css')}</style>\n</head>\n<body>\n"
         "<noscript>This page draws itself with JavaScript; its data stands in it as JSON.</noscript>\n"
         f'<script type="application/json" id="timeline">{data}</script>\n'
         f"<script>\n{_text('page.js')}</script>\n</body>\n</html>\n"

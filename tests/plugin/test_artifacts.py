@@ -201,6 +201,20 @@ def test_files_are_kept_of_every_test_or_of_none(project: pytest.Pytester) -> No
     assert "--rooms-emulator-artifacts: expected on, off, retain-on-failure, got 'sometimes'" in result.stderr.str()
 
 
+def test_silence_is_told_and_not_kept(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        def test_it(rooms_participant):
+            bob, carol = rooms_participant("bob"), rooms_participant("carol", publish="self")
+            bob.hears(carol)
+    """
+    )
+    project.runpytest_inprocess("--rooms-emulator-artifacts=on").assert_outcomes(passed=1)
+    (folder,) = folders(project).values()
+    assert [path.name for path in (folder / "audio").iterdir()] == ["bob-hears.wav"]
+    assert read(folder / "about.json")["heard_nothing"] == ["carol"]
+
+
 def test_scenario_is_kept_as_it_was_played(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_it="""
