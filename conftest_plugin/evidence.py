@@ -14,9 +14,9 @@ from PIL import Image
 
 from conftest_plugin.findings import findings
 from conftest_plugin.journal import Call
-from conftest_plugin.people import Person
 from conftest_plugin.tenant import Tenant
 from emulator.clients.admin_client import AdminClient, AdminError, SignalingProblem
+from emulator.clients.company import Person
 from emulator.clients.room_client import RoomClient
 
 AUDIO_SECS = 10.0

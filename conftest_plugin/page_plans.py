@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conftest_plugin.people import NobodyOfThatName, Person, SeveralOfThatName, find
+from conftest_plugin.people import NobodyOfThatName, SeveralOfThatName, find
+from emulator.clients.company import Person
 from emulator.probes.tones import TONES
 
 POLL_SECS = 0.25

@@ -153,18 +153,15 @@ class _Call(Generic[P, R]):
 
 Method = Callable[Concatenate[RoomClient, P], Coroutine[Any, Any, R]]
 MethodAboutSomebody = Callable[Concatenate[RoomClient, RoomSession | str, P], Coroutine[Any, Any, R]]
-"""The str is a participant id."""
-MethodAboutVoice = Callable[Concatenate[RoomClient, RoomSession | int, P], Coroutine[Any, Any, R]]
-"""The int is the index of a tone."""
+"""The str is a participant id; for what looks at somebody, also a name."""
+MethodAboutVoice = Callable[Concatenate[RoomClient, RoomSession | int | str, P], Coroutine[Any, Any, R]]
+"""The int is the index of a tone, the str a name."""
 
 
-# mypy sees that a method could take all three, client, str and int, and so fit two overloads; there is none.
 @overload
-def _blocking(  # type: ignore[overload-overlap]
-    method: MethodAboutSomebody[P, R],
-) -> Callable[Concatenate[Presence, Presence | str, P], R]: ...
+def _blocking(method: MethodAboutVoice[P, R]) -> Callable[Concatenate[Presence, Presence | int | str, P], R]: ...
 @overload
-def _blocking(method: MethodAboutVoice[P, R]) -> Callable[Concatenate[Presence, Presence | int, P], R]: ...
+def _blocking(method: MethodAboutSomebody[P, R]) -> Callable[Concatenate[Presence, Presence | str, P], R]: ...
 @overload
 def _blocking(method: Method[P, R]) -> Callable[Concatenate[Presence, P], R]: ...
 def _blocking(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]:
@@ -181,13 +178,13 @@ def _blocking(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]
 
 
 @overload
-def _awaitable(  # type: ignore[overload-overlap]
-    method: MethodAboutSomebody[P, R],
-) -> Callable[Concatenate[Presence, Presence | str, P], Coroutine[Any, Any, R]]: ...
-@overload
 def _awaitable(
     method: MethodAboutVoice[P, R],
-) -> Callable[Concatenate[Presence, Presence | int, P], Coroutine[Any, Any, R]]: ...
+) -> Callable[Concatenate[Presence, Presence | int | str, P], Coroutine[Any, Any, R]]: ...
+@overload
+def _awaitable(
+    method: MethodAboutSomebody[P, R],
+) -> Callable[Concatenate[Presence, Presence | str, P], Coroutine[Any, Any, R]]: ...
 @overload
 def _awaitable(method: Method[P, R]) -> Callable[Concatenate[Presence, P], Coroutine[Any, Any, R]]: ...
 def _awaitable(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:

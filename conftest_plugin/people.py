@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-NAMES = ("username", "name", "displayName", "display_name", "userName", "nickname")
-"""Members of a context that tell people apart, the most likely first; apps choose them freely."""
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """`tone` is the index of the chord by which a synthetic participant is heard; None of others."""
-
-    participant_id: str
-    name: str
-    tone: int | None = None
+from emulator.clients.company import Person, is_id
 
 
 class NobodyOfThatName(LookupError):
@@ -31,17 +16,6 @@ class SeveralOfThatName(LookupError):
     """A name does not say which one is meant."""
 
 
-def named(context: str | None, participant_id: str) -> str:
-    """What people call a participant with this context; the beginning of the id if it says nothing."""
-    try:
-        told = json.loads(context or "")
-    except ValueError:
-        told = context
-    if isinstance(told, Mapping):
-        told = next((told[name] for name in NAMES if isinstance(told.get(name), str) and told[name]), None)
-    return told[:60] if isinstance(told, str) and told else participant_id[:8]
-
-
 def find(who: Any, people: Sequence[Person]) -> Person:
     """`who` is a name, a participant id, or something with a `participant_id`. Raises LookupError, TypeError."""
     participant_id = getattr(who, "participant_id", who)
@@ -50,7 +24,7 @@ def find(who: Any, people: Sequence[Person]) -> Person:
     for person in people:
         if person.participant_id == participant_id:
             return person
-    if _UUID.fullmatch(participant_id):
+    if is_id(participant_id):
         return Person(participant_id, str(getattr(who, "name", participant_id[:8])), getattr(who, "tone", None))
     found = [one for one in people if one.name == who] or [one for one in people if one.name.lower() == who.lower()]
     if len(found) > 1:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from conftest_plugin import scenarios
 from conftest_plugin.facade import Facade, awaitable, blocking
-from conftest_plugin.people import Person
 from conftest_plugin.room import Room
 from conftest_plugin.scenarios import AnyScenario
 from conftest_plugin.tenant import Tenant
+from emulator.clients.company import Person
 from emulator.scenario.cast import MODERATOR, STAGE
 from emulator.scenario.loader import NO_INPUTS
 from emulator.scenario.plan import make_plan

@@ -9,12 +9,12 @@ from conftest_plugin import scenarios
 from conftest_plugin.clock import AsyncClock, Clock, ClockControl
 from conftest_plugin.faults import AsyncFaults, FaultControl, Faults
 from conftest_plugin.participants import AsyncParticipant, Participant
-from conftest_plugin.people import Person
 from conftest_plugin.room import AnyRoom, Room
 from conftest_plugin.scenarios import AnyScenario
 from conftest_plugin.server import RoomsServer
 from conftest_plugin.tenant import Publish, Subscribe, Tenant
 from conftest_plugin.webhooks import AsyncWebhooks, Webhooks
+from emulator.clients.company import Person
 from emulator.clients.sources.registry import AudioSpec, VideoSpec
 from emulator.scenario.loader import NO_INPUTS
 from emulator.scenario.report import Report
@@ -110,7 +110,7 @@ class RoomsEmulator(Account):
         """
         __tracebackhide__ = True
         joining = self._tenant.participant(
-            room, name, publish=publish, subscribe=subscribe, video=video, audio=audio, **options
+            room, name, publish=publish, subscribe=subscribe, video=video, audio=audio, alone=True, **options
         )
         with self._tenant.journal.note(name, "participant", [name], _given(publish, subscribe, options)):
             client = self._thread.wait(joining, patience=JOIN_SECS, what=f"participant {name}")

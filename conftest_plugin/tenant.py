@@ -14,11 +14,11 @@ import aiohttp
 from conftest_plugin.errors import RequestRefused, WrongArgument
 from conftest_plugin.hosts import AccountSettings, Host
 from conftest_plugin.journal import Journal
-from conftest_plugin.people import Person, named
 from conftest_plugin.rest import Rest
 from conftest_plugin.room import AnyRoom, Room, is_room_id, room_id_of
 from conftest_plugin.webhooks import WebhookInbox
 from emulator.clients.admin_client import AdminClient, AdminRefused
+from emulator.clients.company import Person, named
 
 # Codecs and the grammar of scenarios are loaded by those who need them: the emulator starts in half the time.
 if TYPE_CHECKING:
@@ -112,9 +112,10 @@ class Tenant:
         subscribe: Subscribe = None,
         video: VideoSpec = "test_card",
         audio: AudioSpec = "tone",
+        alone: bool = False,
         **options: Any,
     ) -> RoomClient:
-        """A joined client; `options` go to `RoomClient`.
+        """A joined client; `options` go to `RoomClient`. `alone`: it subscribes to nothing while an assertion waits.
 
         Raises RequestRefused, LookupError, ClientError, WrongArgument.
         """
@@ -135,6 +136,8 @@ class Tenant:
         if options.get("rng") is None and self.settings.seed is not None:
             options["rng"] = draws.generator(self.settings.seed, name, "participant", str(number))
         client = RoomClient(ws_url=self._ws_url, room_id=room_id, name=name, **options)
+        client.company.known = self._known_people
+        client.alone = alone and subscribe is None
         guest = _Guest(client)
         self._guests.append(guest)
         await client.connect()
@@ -170,6 +173,9 @@ class Tenant:
     def known(self) -> dict[str, Person]:
         """Those, and those of scenarios, by id."""
         return {client.participant_id: _person(client) for client in self.guests} | self._cast
+
+    def _known_people(self) -> list[Person]:
+        return list(self.known.values())
 
     @property
     def has_inbox(self) -> bool:

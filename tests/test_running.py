@@ -45,6 +45,24 @@ DARK = (
 """
 )
 
+CLASS = """version: 1
+name: %s
+participants:
+  teacher: {streams: {self: {video: test_card, audio: tone}}}
+  pupil: {subscribe: all}
+timeline:
+  - at: 0s
+    do: [{teacher: join}, {pupil: join}, {teacher: {publish: self}}]
+  - after: teacher.published
+    expect: {pupil: [{sees: teacher/self, within: 10s}, {hears: teacher, within: 10s}]}
+  - after: teacher.published + 1s
+    expect: {pupil: {sees_not: teacher/self, within: 500ms}}
+  - after: teacher.published + 3s
+    do: {teacher: {stop_audio: self}}
+  - after: teacher.published + 3100ms
+    expect: {pupil: {hears: teacher, within: 1s}}
+"""
+
 
 def written(folder: Path, name: str, text: str) -> Path:
     path = folder / f"{name}.yaml"
@@ -103,6 +121,18 @@ async def test_a_failed_expectation_is_in_the_report_with_what_was_seen_then(tmp
         ("alice/self, pictures", "/s"),
         ("alice/self, video", "kbit/s"),
     }
+
+
+async def test_a_failure_names_people_and_says_what_was_there(tmp_path: Path) -> None:
+    file = written(tmp_path, "class", CLASS)
+    assert await run(RunWish([file], keep_going=True, report=tmp_path / "r.html")) == 1
+    failed = [one["message"] for one in document(tmp_path / "r.html")["checks"] if one["outcome"] == "failed"]
+    assert re.match(
+        r"expected pupil not to see the card of teacher/self any more after 0\.5 s, for 1 s; "
+        r"but at \+0\.\d+ s came card of teacher/self, frame \d+",
+        failed[0],
+    )
+    assert failed[1].startswith("expected pupil to hear teacher (tone 0) within 1 s\nclosest: silence\nwhat was there")
 
 
 async def test_several_files_and_repeats_are_pages_beside_a_list(tmp_path: Path) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.clients import watching
+from emulator.clients import listening, watching
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.errors import ClientStateError
 from emulator.clients.room_member import RoomMember
 from emulator.clients.room_session import RoomSession, participant_id_of
 from emulator.clients.subscription import ReceptionStatistics, Subscription
+from emulator.clients.target import Target
 from emulator.clients.video_reception import DecodedFrame, Sighting
 
 Who = RoomSession | str
-"""Another client, or a participant id."""
+"""Another client, a participant id, or the name of somebody in the room."""
+Voice = RoomSession | int | str
+"""Another client, the index of a tone, or the name of somebody whose tone is known."""
 
 
 class RoomClient(RoomMember):
@@ -51,39 +52,30 @@ class RoomClient(RoomMember):
 
     async def sees(self, participant: Who, key: str = "self", *, within: float = 5.0) -> Sighting:
         """A picture with that stream's own test card comes."""
-        return await watching.see(
-            self._finder(participant, key),
-            _card_of(participant, key),
-            f"{self.name} to see the card of {_named(participant, key)}",
-            within=within,
-        )
+        target = self._target(participant, key)
+        return await watching.see(target, target.shows, f"{self.name} to see the card of {target}", within=within)
 
     async def sees_picture(self, participant: Who, key: str = "self", *, within: float = 5.0) -> Sighting:
         """A picture comes that is not black, whatever it shows: browsers have no test cards."""
-        return await watching.see(
-            self._finder(participant, key),
-            lambda sighting: not sighting.black,
-            f"{self.name} to see a picture from {_named(participant, key)}",
-            within=within,
-        )
+        target = self._target(participant, key)
+        expectation = f"{self.name} to see a picture from {target}"
+        return await watching.see(target, lambda sighting: not sighting.black, expectation, within=within)
 
     async def sees_black(self, participant: Who, key: str = "self", *, within: float = 5.0) -> Sighting:
         """A black picture comes: the fallback of a camera that is off."""
-        return await watching.see(
-            self._finder(participant, key),
-            lambda sighting: sighting.black,
-            f"{self.name} to see black from {_named(participant, key)}",
-            within=within,
-        )
+        target = self._target(participant, key)
+        expectation = f"{self.name} to see black from {target}"
+        return await watching.see(target, lambda sighting: sighting.black, expectation, within=within)
 
     async def sees_not(
         self, participant: Who, key: str = "self", *, for_seconds: float = 1.0, within: float = 0.0
     ) -> None:
         """For `for_seconds`, which begin after `within` seconds at the latest, that card does not come."""
+        target = self._target(participant, key)
         await watching.stop_seeing(
-            self._finder(participant, key),
-            _card_of(participant, key),
-            f"{self.name} not to see the card of {_named(participant, key)}",
+            target,
+            target.shows,
+            f"{self.name} not to see the card of {target}",
             for_seconds=for_seconds,
             within=within,
         )
@@ -92,10 +84,11 @@ class RoomClient(RoomMember):
         self, participant: Who, key: str = "self", *, for_seconds: float = 1.0, within: float = 0.0
     ) -> None:
         """For `for_seconds`, which begin after `within` seconds at the latest, no picture comes at all."""
+        target = self._target(participant, key)
         await watching.stop_seeing(
-            self._finder(participant, key),
+            target,
             lambda _sighting: True,
-            f"{self.name} to see no picture from {_named(participant, key)}",
+            f"{self.name} to see no picture from {target}",
             for_seconds=for_seconds,
             within=within,
         )
@@ -110,50 +103,66 @@ class RoomClient(RoomMember):
         over: float = 2.0,
     ) -> float:
         """Decoded pictures per second, measured over the next `over` seconds."""
+        target = self._target(participant, key)
         return await watching.frame_rate(
-            self._finder(participant, key),
-            f"{self.name} to see {_named(participant, key)}",
-            at_least=at_least,
-            at_most=at_most,
-            over=over,
+            target, f"{self.name} to see {target}", at_least=at_least, at_most=at_most, over=over
         )
 
     # -- hearing --------------------------------------------------------------------------------------------------
 
-    async def hears(self, who: RoomSession | int, *, within: float = 5.0, through: Subscription | None = None) -> float:
+    async def hears(self, who: Voice, *, within: float = 5.0, through: Subscription | None = None) -> float:
         """That client's tone (or the tone with that index) is in the mixed audio, or in one subscription's.
 
         Returns its level in dBFS. Raises ClientStateError for the mixed audio of a client made with `listens=False`.
         """
-        return await watching.hear(
-            self._ear(through), _tone_of(who), f"{self.name} to hear {_voice(who)}", within=within
+        tone, named = self._tone(who)
+        return await listening.hear(
+            self._ear(through), tone, f"{self.name} to hear {named}", within=within, voice=self.company.voice
         )
 
     async def hears_not(
         self,
-        who: RoomSession | int,
+        who: Voice,
         *,
         for_seconds: float = 1.0,
         within: float = 0.0,
         through: Subscription | None = None,
     ) -> None:
         """For `for_seconds`, which begin after `within` seconds at the latest, that tone is not to be heard."""
-        await watching.stop_hearing(
-            self._ear(through),
-            _tone_of(who),
-            f"{self.name} not to hear {_voice(who)}",
-            for_seconds=for_seconds,
-            within=within,
+        tone, named = self._tone(who)
+        await listening.stop_hearing(
+            self._ear(through), tone, f"{self.name} not to hear {named}", for_seconds=for_seconds, within=within
         )
 
     # -- finding --------------------------------------------------------------------------------------------------
 
-    def _finder(self, participant: Who, key: str) -> watching.FindSubscription:
-        """Looked up anew each time: a subscription may come, or come again, while an assertion waits."""
-        return functools.partial(self._find, (participant_id_of(participant), key))
+    @property
+    def why_blind(self) -> str:
+        """Why no picture can ever come; empty if one can."""
+        if self.kind == "telephone":
+            return f"{self.name} is a telephone, which hears the mixed audio and sees nothing"
+        return f"{self.name} is no longer in the room" if self.status == "disconnected" else ""
 
-    def _find(self, place: tuple[str, str]) -> Subscription | None:
-        return self.subscriptions.get(place)
+    @property
+    def subscribes(self) -> bool:
+        """Whether a subscription is under way."""
+        return self._subscribing is not None and self._subscribing.pending
+
+    def _target(self, who: Who, key: str) -> Target:
+        if isinstance(who, RoomSession):
+            return Target(self, who.participant_id, who.name, key, lambda: who.status == "disconnected")
+        return Target(self, who, self.company.name_of(who), key, lambda: False)  # of an id or a name: it may come again
+
+    def _tone(self, who: Voice) -> tuple[int, str]:
+        """The tone's index, and what to call it. Raises TypeError."""
+        if isinstance(who, RoomSession):
+            return who.tone, f"{who.name} (tone {who.tone})"
+        if isinstance(who, int):
+            return who, self.company.voice(who)
+        tone = self.company.tone_of(who) if isinstance(who, str) else None
+        if tone is None:
+            raise TypeError(f"expected a client or the index of a tone (an id does not tell its tone), got {who!r:.60}")
+        return tone, self.company.voice(tone)
 
     def _ear(self, through: Subscription | None) -> AudioReception:
         if through is not None:
@@ -163,26 +172,5 @@ class RoomClient(RoomMember):
         return self.heard
 
 
-def _card_of(participant: Who, key: str) -> functools.partial[bool]:
-    return functools.partial(_shows, participant_id_of(participant), key)
-
-
-def _shows(participant_id: str, key: str, sighting: Sighting) -> bool:
-    reading = sighting.reading
-    return reading is not None and reading.participant_id == participant_id and reading.key == key
-
-
 def _named(participant: Who, key: str) -> str:
     return f"{participant if isinstance(participant, str) else participant.name}/{key}"
-
-
-def _tone_of(who: RoomSession | int) -> int:
-    if isinstance(who, RoomSession):
-        return who.tone
-    if isinstance(who, int):
-        return who
-    raise TypeError(f"expected a client or the index of a tone (an id does not tell its tone), got {who!r:.60}")
-
-
-def _voice(who: RoomSession | int) -> str:
-    return "a tone" if isinstance(who, int) else who.name

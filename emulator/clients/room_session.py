@@ -23,6 +23,7 @@ from emulator.clients.answers import PluginEvent, reason_for
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.audio_track import TimedBlock
 from emulator.clients.chat import Chat
+from emulator.clients.company import Company
 from emulator.clients.errors import ClientStateError, ConnectionLost, RequestTimeout
 from emulator.clients.events import (
     ClientEvent,
@@ -30,6 +31,7 @@ from emulator.clients.events import (
     Disconnected,
     EventHistory,
     EventT,
+    ParticipantJoined,
     ParticipantLeaving,
     TrackCensored,
     TrackUncensored,
@@ -129,6 +131,10 @@ class RoomSession:
         """How it ended, once it has."""
         self.heard = AudioReception()
         """The mixed audio."""
+        self.company = Company(self._contexts, self._met)
+        """What the others are called."""
+        self.alone = False
+        """Whoever holds this client does one thing at a time: nothing is subscribed to while an assertion waits."""
         self._url = f"{ws_url}/{room_id}/janus"
         self._token = token
         self._media_host = media_host or media_host_for(ws_url)
@@ -434,6 +440,13 @@ class RoomSession:
         Raises AssertionError that lists what came instead.
         """
         return await self._history.wait_for(kind, where, timeout=timeout, after=after, who=self.name)
+
+    def _contexts(self) -> dict[str, str | None]:
+        return {one.id: one.context for one in self._roster.participants.values()}
+
+    def _met(self) -> dict[str, str | None]:
+        joined = (event for event in self.events if isinstance(event, ParticipantJoined))
+        return {event.participant_id: event.context for event in joined}
 
     # -- guards ---------------------------------------------------------------------------------------------------
 

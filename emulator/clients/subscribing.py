@@ -27,6 +27,11 @@ class Subscribing:
         self._joined = joined
         self._pending: set[tuple[str, str]] = set()
 
+    @property
+    def pending(self) -> bool:
+        """Whether a subscription is under way."""
+        return bool(self._pending)
+
     def subscription(self, participant_id: str, key: str) -> Subscription:
         """Raises ClientStateError when there is none."""
         found = self.subscriptions.get((participant_id, key))

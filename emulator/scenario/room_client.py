@@ -39,6 +39,7 @@ class RoomClientOnStage:
             open_transport=open_transport or open_websocket,
             media=open_transport is None,
         )
+        self._client.company.known = ticket.known
         self._behaviours = ticket.participant.behaviours
         self._rng = ticket.rng
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, Protocol
 
+from emulator.clients.company import Person
 from emulator.scenario import draws
 from emulator.scenario.cast import Cast, Participant, StreamName
 from emulator.scenario.errors import StageError, StepFailed
@@ -210,11 +211,14 @@ class Scene:
         actor.joins += 1
         rng = draws.generator(self._seed, name, "client", str(actor.joins))
         who = replace(actor.participant, context=context_of(actor.participant, self._seed))
-        client = self._clients(Ticket(self._ws_url, self.room_id, token, actor.id, who, rng))
+        client = self._clients(Ticket(self._ws_url, self.room_id, token, actor.id, who, rng, self._known))
         actor.client = client
         client.on_message(lambda text, sender: self._read(name, text, sender))  # the first may come while it joins
         await client.connect()
         client.on_stream(lambda stream: self._announced(actor, client, stream))
+
+    def _known(self) -> list[Person]:
+        return [Person(actor.id, name, actor.participant.index) for name, actor in self.actors.items()]
 
     def _read(self, name: str, text: str, sender: str) -> None:
         facts = {"text": text, "to": name, "from": self.name_of(sender), "participant_id": sender}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from emulator.clients.company import Person
 from emulator.scenario.cast import Participant, StreamSpec
 
 StreamId = tuple[str, str]
@@ -124,6 +125,8 @@ class Ticket:
     participant: Participant
     rng: Random
     """Source of everything the client draws: ids, SSRCs."""
+    known: Callable[[], Iterable[Person]] = tuple
+    """Who has which name and tone, for what is told when something is not as expected."""
 
 
 ClientFactory = Callable[[Ticket], StageClient]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Awaitable
 
 import numpy as np
 import pytest
@@ -304,17 +305,18 @@ async def test_calls_that_do_not_fit_are_refused_here(join: MakeClient) -> None:
         await alice.subscribe("nobody", within=0.05)
 
 
+async def failure(assertion: Awaitable[object]) -> str:
+    with pytest.raises(AssertionError) as failed:
+        await assertion
+    return str(failed.value)
+
+
 async def test_failed_assertions_say_what_was_expected_and_what_came(join: MakeClient) -> None:
     alice, bob = await join("Alice"), await join("Bob")
     await alice.publish()
     await bob.subscribe(alice)
+    bob.company.known = lambda: [alice, bob]
     await asyncio.gather(bob.sees(alice), bob.hears(alice))
-
-    async def failure(assertion: object) -> str:
-        with pytest.raises(AssertionError) as failed:
-            await assertion  # type: ignore[misc]  # any of the client's coroutines
-        return str(failed.value)
-
     told = await asyncio.gather(
         failure(bob.sees_black(alice, within=0.3)),
         failure(bob.sees(alice, "screen", within=0.05)),
@@ -324,21 +326,74 @@ async def test_failed_assertions_say_what_was_expected_and_what_came(join: MakeC
         failure(bob.hears(bob, within=0.6)),
         failure(bob.hears_not(alice)),
     )
-    card = f"card of {alice.participant_id}/self"
+    card, now, at = "card of Alice/self", "from the call on", r"\+\d\.\d{3} s"
     for text, pattern in zip(
         told,
         (
             rf"expected Bob to see black from Alice/self within 0\.3 s; .*{card}",
-            r"expected Bob to see the card of Alice/screen within 0\.05 s; there is no such subscription",
-            rf"expected Bob not to see the card of Alice/self for 0\.5 s, .*but at \+\d\.\d{{3}} s came {card}, frame",
-            rf"expected Bob to see no picture from Alice/self for 1 s, .*but at \+\d\.\d{{3}} s came {card}",
+            r"expected Bob to see the card of Alice/screen within 0\.05 s; Alice publishes only 'self'",
+            rf"expected Bob not to see the card of Alice/self for 0\.5 s {now}; but at {at} came {card}, frame",
+            rf"expected Bob to see no picture from Alice/self for 1 s {now}; but at {at} came {card}",
             r"expected Bob to see Alice/self at at least 30 frames per second over 0\.5 s, got \d+\.\d;",
-            r"expected Bob to hear Bob \(tone 1\) within 0\.6 s; heard instead: tone 0 \(\d+ times\)",
-            r"expected Bob not to hear Alice \(tone 0\) for 1 s, .*but it was heard at \+\d\.\d+ s with -2\d dBFS",
+            r"expected Bob to hear Bob \(tone 1\) within 0\.6 s\nclosest: Alice \(tone 0\) could be heard\n"
+            r"what was there \(seconds after the wait began\):\n +0\.\d - \d\.\d  Alice \(tone 0\) at -2\d\.\d dBFS$",
+            rf"expected Bob not to hear Alice \(tone 0\) for 1 s {now}; but it was heard at {at} with -2\d dBFS",
         ),
         strict=True,
     ):
         assert re.match(pattern, text), text
+
+
+async def test_others_may_be_named(join: MakeClient) -> None:
+    alice, bob = await join("Alice"), await join("Bob")
+    await alice.publish()
+    bob.company.known = lambda: [alice, bob]
+    subscribing = asyncio.create_task(bob.subscribe(alice))
+    await asyncio.gather(bob.sees("Alice"), bob.hears("Alice"), subscribing)
+    await bob.unsubscribe(alice)
+    await asyncio.gather(bob.sees_not("Alice", for_seconds=0.2), bob.hears_not("Bob", for_seconds=0.2))
+    with pytest.raises(TypeError, match="got 'Carol'"):
+        await bob.hears("Carol")
+
+
+async def test_why_somebody_cannot_be_seen_is_told_exactly(join: MakeClient) -> None:
+    alice, bob, carol = await join("Alice"), await join("Bob"), await join("Carol")
+    phone = await join("Phone", kind="telephone", context='{"username": "Phone"}')
+    await asyncio.gather(alice.publish(), alice.publish("presentation", audio=None))
+    await bob.wait_for(StreamPublished, {"key": "presentation"})
+    await bob.wait_for(ParticipantJoined, {"participant_id": phone.participant_id})
+    nobody = "00000000-0000-4000-8000-000000000000"
+    short = 0.05
+    reasons = {
+        "Alice": 'Bob subscribes to nothing; subscribe="all" at the join, or subscribe(...), changes that',
+        "Alic": "nobody in the room is called 'Alic' (there are Alice, Carol, Phone)",
+        nobody: f"{nobody} is not in the room (there are Alice, Carol, Phone)",
+        "Carol": "Carol publishes nothing",
+    }
+    for who, reason in reasons.items():
+        assert await failure(bob.sees(who, within=short)) == (
+            f"expected Bob to see the card of {who}/self within {short:g} s; {reason}"
+        )
+    assert "; Alice publishes only 'presentation', 'self'; did you mean 'presentation'?" in await failure(
+        bob.sees(alice, "presentatoin", within=short)
+    )
+    await bob.subscribe(alice)
+    assert "; Bob is not subscribed to Alice/presentation" in await failure(
+        bob.sees(alice, "presentation", within=short)
+    )
+    # What can never become true is told without waiting for it.
+    long = 3600.0
+    assert "'Alice/self' is a participant and a stream key: give them as 'Alice', 'self'" in await failure(
+        bob.sees("Alice/self", within=long)
+    )
+    assert "nobody in the room is called 'Alic'" in await failure(bob.sees_not("Alic", for_seconds=long))
+    assert "Bob is not sent streams of Bob's own" in await failure(bob.sees("Bob", within=long))
+    assert "a telephone, which hears the mixed audio and sees nothing" in await failure(phone.sees(alice, within=long))
+    await carol.leave()
+    assert "Carol has left the room" in await failure(bob.sees(carol, within=long))
+    waiting = asyncio.create_task(failure(bob.sees("Somebody", within=long)))
+    await bob.leave()
+    assert "Bob is no longer in the room" in await waiting
 
 
 async def test_the_same_seed_gives_the_same_ids(join: MakeClient) -> None:

@@ -103,7 +103,7 @@ def test_failed_expectation_is_shown_at_the_line_of_the_test(project: pytest.Pyt
 
         def test_sync(rooms_emulator):
             room = rooms_emulator.create_room()
-            rooms_emulator.participant(room, "alice").sees("nobody", within=0)
+            rooms_emulator.participant(room, "alice", subscribe="all").sees("nobody", within=0)
 
         @pytest.mark.asyncio
         async def test_async(rooms_emulator_async):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,50 @@ def test_state_is_looked_up_in_the_thread_of_the_emulator(rooms_emulator: RoomsE
 def test_failed_expectation_is_an_assertion_of_the_test(rooms_emulator: RoomsEmulator) -> None:
     room = rooms_emulator.create_room()
     alice, bob = (rooms_emulator.participant(room, name) for name in ("alice", "bob"))
-    with pytest.raises(AssertionError, match=r"expected bob to see the card of alice/self within 0\.1 s") as failed:
+    with pytest.raises(
+        AssertionError, match=r"expected bob to see the card of alice/self; bob subscribes to nothing"
+    ) as failed:
         bob.sees(alice, within=0.1)
     assert {entry.path for entry in failed.traceback.filter(failed)} == {Path(__file__)}
     with pytest.raises(AssertionError, match="notice Disconnected"):
         bob.wait_for(Disconnected, timeout=0.1)
+
+
+def test_who_subscribes_to_nothing_need_not_wait_to_see_nothing(rooms_emulator: RoomsEmulator) -> None:
+    room = rooms_emulator.create_room()
+    alice = rooms_emulator.participant(room, "alice", publish="self")
+    bob, carol = (rooms_emulator.participant(room, "bob"), rooms_emulator.participant(room, "carol", subscribe="all"))
+    for who, reason in {
+        "alice": 'bob subscribes to nothing; subscribe="all" at the join',
+        "alic": r"nobody in the room is called 'alic' \(there (is|are) alice",
+        "bob": "bob is not sent streams of bob's own",
+    }.items():
+        with pytest.raises(AssertionError, match=f"; {reason}"):
+            bob.sees(who, within=3600)
+    bob.subscribe(alice)
+    bob.sees("alice")
+    carol.sees("alice")
+    carol.hears("alice")
+    with pytest.raises(
+        AssertionError, match=r"for 0\.5 s from the call on; but at \S+ s came card of alice/self, frame"
+    ):
+        carol.sees_not(alice, for_seconds=0.5)
+    with pytest.raises(AssertionError) as failed:
+        bob.hears(carol, within=0.5)
+    assert "\nclosest: alice (tone 0) could be heard\n" in str(failed.value)
+    alice.update_stream(audio=False)
+    with pytest.raises(AssertionError) as failed:
+        bob.hears(alice, within=1)
+    assert str(failed.value).startswith("expected bob to hear alice (tone 0) within 1 s\nclosest: silence\nwhat was")
+
+
+def test_somebody_is_waited_for_by_name_who_has_not_joined_yet(rooms_emulator: RoomsEmulator) -> None:
+    room = rooms_emulator.create_room()
+    bob = rooms_emulator.participant(room, "bob", subscribe="all")
+    with ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(bob.sees, "alice", within=30)
+        rooms_emulator.participant(room, "alice", publish="self")
+        assert seen.result().reading is not None
 
 
 def test_errors_of_clients_come_back_as_themselves(rooms_emulator: RoomsEmulator) -> None:
@@ -309,6 +349,7 @@ def test_both_kinds_of_participants_have_all_that_a_room_client_has() -> None:
     """Whoever adds a method to RoomClient adds it here, or says why not."""
     public = {name for name in dir(RoomClient) if not name.startswith("_")}
     # They have joined; what is done on the side, and the history's listeners, would run in the emulator's thread.
-    missing = {"connect", "go_on", "history"}
+    # The last two explain why nothing can be seen, to those who look.
+    missing = {"connect", "go_on", "history", "subscribes", "why_blind"}
     for kind in (Participant, AsyncParticipant):
         assert public - set(dir(kind)) == missing

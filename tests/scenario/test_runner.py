@@ -60,7 +60,7 @@ async def test_what_does_not_come_true_is_reported_with_what_was_there_instead(w
     report = await run_scenario_on(loads(text), **where)
     (failed,) = report.failed
     assert failed.what == "expect hears bob"
-    assert "expected alice to hear a tone (tone 1) within 0.2 s" in failed.message
+    assert "expected alice to hear bob (tone 1) within 0.2 s" in failed.message
 
 
 async def test_moderation_goes_over_rest_and_is_heard(where: Where) -> None:
