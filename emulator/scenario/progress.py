@@ -10,7 +10,8 @@ from typing import Protocol
 from emulator.scenario.report import Outcome, StepResult
 
 TICK_SECS = 0.2
-MAX_MESSAGE = 600
+MAX_MESSAGE = 120
+"""Of a failure; all of it stands in the summary."""
 _SIGNS = {Outcome.DONE: ("\u2713", "32"), Outcome.FAILED: ("\u2717", "31"), Outcome.NOT_RUN: ("\u2013", "2")}
 _CLEAR = "\r\x1b[2K"
 
@@ -46,6 +47,7 @@ class Progress:
 
     def step(self, result: StepResult) -> None:
         self._seen[result.outcome] += 1
+        result = result.shortened(MAX_MESSAGE)
         self._line(self._drawn(result) if self._live else result.describe())
 
     async def run(self) -> None:
@@ -72,7 +74,7 @@ class Progress:
         line = f"{at:8.3f}s  \x1b[{colour}m{sign}\x1b[0m \x1b[1m{result.who}\x1b[0m {result.what}{took}"
         if result.message:
             place = f"{result.place}: " if result.place else ""
-            line += f"\n           \x1b[{colour}m{place}{result.message[:MAX_MESSAGE]}\x1b[0m"
+            line += f"\n           \x1b[{colour}m{place}{result.message}\x1b[0m"
         return line
 
     def _line(self, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 MAX_RESULTS = 10_000
@@ -41,6 +41,10 @@ class StepResult:
         """`line 5`, or `parts/knock.yaml, line 5`; empty for what no line asks for."""
         file = f"{self.file}, " if self.file else ""
         return f"{file}line {self.line}" if self.line else ""
+
+    def shortened(self, most: int) -> StepResult:
+        """The same with at most so many characters of its message."""
+        return self if len(self.message) <= most else replace(self, message=f"{self.message[:most].rstrip()} ...")
 
     def describe(self) -> str:
         """One line: `   1.003s  alice publish self: done in 0.212s`; a failure goes on with its message."""

@@ -6,7 +6,7 @@ import asyncio
 import io
 
 from emulator.scenario.progress import Progress
-from emulator.scenario.report import Outcome, StepResult
+from emulator.scenario.report import Outcome, Report, StepResult
 
 DONE = StepResult("alice", "join", 5, Outcome.DONE, 0.0, 0.0, 0.25)
 FAILED = StepResult("bob", "expect sees alice/self", 9, Outcome.FAILED, 1.0, 1.0, 3.0, "2 black pictures")
@@ -39,3 +39,19 @@ async def test_on_a_terminal_the_last_line_lives_and_goes_away() -> None:
     await task
     assert out.getvalue().endswith("\r\x1b[2K")
     assert "line 9: 2 black pictures" in out.getvalue()
+
+
+def test_of_a_long_failure_the_beginning_is_told_since_all_of_it_is_in_the_summary() -> None:
+    message = f"expected a webhook {'x' * 400}; the nearest tells {'y' * 400}"
+    failed = StepResult("webhooks", "expect received", 9, Outcome.FAILED, 1.0, 1.0, 3.0, message)
+    for live in (False, True):
+        out = io.StringIO()
+        progress(out, live=live).step(failed)
+        told = out.getvalue()
+        assert "line 9" in told
+        assert message[:120] in told
+        assert message[:121] not in told
+        assert "x ..." in told
+    report = Report("standup")
+    report.add(failed)
+    assert report.describe().count(message) == 1
