@@ -249,7 +249,7 @@ class Page {
   }
 
   // How wide its words are, about; a pill is at least so wide.
-  pill(check) { return Math.min(check.outcome === "failed" ? 320 : 190, 26 + check.what.length * (check.outcome === "failed" ? 7.2 : 6.3)); }
+  pill(check) { return Math.min(check.outcome === "failed" ? 320 : 190, 36 + check.what.length * (check.outcome === "failed" ? 7.2 : 6.3)); }
 
   row(row, hue, width) {
     const label = el("div", { class: "label", title: row.about }, el("strong", {}, el("i"), row.name));

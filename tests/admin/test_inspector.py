@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from emulator.clients.errors import ClientError
 from emulator.clients.room_client import RoomClient
+from emulator.config import Config
 from emulator.server import Emulator
 from tests.admin.caller import Caller
 from tests.browser.chromium import ARGUMENTS, find_chromium
@@ -73,11 +75,17 @@ async def test_a_refusal_is_shown_without_an_event_and_links_bring_what_needs_th
 
 
 @pytest.mark.browser
-async def test_the_page_asks_for_nothing_that_is_not_there(emulator: Emulator, admin: Caller, browser: Browser) -> None:
+@pytest.mark.parametrize("token", [None, "a-secret&more"])
+async def test_the_page_asks_for_nothing_that_is_not_there(browser: Browser, token: str | None) -> None:
+    async with Emulator(Config(port=0, admin_token=token)) as emulator:
+        await every_link_leads_somewhere(browser, emulator, "" if token is None else f"?token={quote(token)}")
+
+
+async def every_link_leads_somewhere(browser: Browser, emulator: Emulator, query: str) -> None:
     page = await browser.new_page()
     failed: list[str] = []
     page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
-    await page.goto(f"{emulator.admin_url}/")
+    await page.goto(f"{emulator.admin_url}/{query}")
     await expect(page.locator("#state")).to_have_text("live", timeout=PATIENCE_MS)
     await page.locator("summary").click()
     links = await page.locator("a:not(.keyed)").evaluate_all("links => links.map(link => link.href)")
