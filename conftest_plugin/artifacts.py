@@ -118,6 +118,17 @@ def write(folder: Path, evidence: Evidence, story: Story) -> Path:
     return folder
 
 
+def discard(folder: Path, node_id: str) -> None:
+    """Remove what an earlier run has left of this test, and nothing else. Raises OSError."""
+    about = folder / "about.json"
+    try:
+        told = json.loads(about.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return  # there is none, or it is not of our making
+    if isinstance(told, dict) and told.get("test") == node_id:
+        shutil.rmtree(folder)
+
+
 def folder_of(output: Path, node_id: str) -> Path:
     """Names of tests may be long and of any letters; two tests never share a folder."""
     name = slug(node_id.replace("/", "-").replace("::", "-"))

@@ -21,6 +21,7 @@ rooms_browser_context_args  for Playwright's `browser.new_context`; rooms_browse
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,9 +101,20 @@ def pytest_runtest_makereport(
     if watch is None or report.skipped or report.when == "teardown":
         return report
     mode = options.artifacts(item.config)
+    if report.passed and report.when == "call" and mode != "off":
+        watch.passed(item)
     if report.failed or (mode == "on" and report.when == "call"):
         watch.report(item, report, mode)
     return report
+
+
+@contextmanager
+def _in_words(*kinds: type[Exception], before: str = "") -> Iterator[None]:
+    """What these errors say is all there is to say: they are about the test, or its options; our frames are not."""
+    try:
+        yield
+    except kinds as error:
+        raise pytest.fail.Exception(f"{before}{error}", pytrace=False) from None
 
 
 # -- the emulator, and an account on it --------------------------------------------------------------------------------
@@ -120,6 +132,7 @@ def rooms_emulator_config() -> Config:
 def rooms_emulator_server(request: pytest.FixtureRequest) -> Iterator[RoomsServer]:
     """A running emulator on free ports, in a thread and an event loop of its own; or that of --rooms-emulator-url."""
     from conftest_plugin.server import AttachedServer, EmulatorServer
+    from emulator.clients.admin_client import AdminError
 
     url = options.URL.of(request.config)
     server: RoomsServer
@@ -127,8 +140,12 @@ def rooms_emulator_server(request: pytest.FixtureRequest) -> Iterator[RoomsServe
         server = AttachedServer(url, token=options.ADMIN_TOKEN.of(request.config))
     else:
         server = EmulatorServer(request.getfixturevalue("rooms_emulator_config"))
-    with server:
+    with _in_words(AdminError, before="--rooms-emulator-url: "):
+        server.start()
+    try:
         yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -139,11 +156,9 @@ def _rooms_emulator_tenant(rooms_emulator_server: RoomsServer, request: pytest.F
     from conftest_plugin.watch import Watch
 
     marks = list(request.node.iter_markers(MARK))
-    try:
+    with _in_words(MarkerError):
         wishes = Wishes.of(reversed(marks), seed=options.whole(options.SEED, request.config))
         settings = wishes.settings
-    except MarkerError as error:
-        pytest.fail(str(error), pytrace=False)  # the marker is the test's; our frames are not
     tenant = rooms_emulator_server.open_account(settings)
     watch = Watch(rooms_emulator_server, tenant, wishes.problems or options.problems(request.config))
     request.node.stash[_WATCH] = watch
@@ -180,10 +195,8 @@ def _rooms_theatre(
     try:
         if wishes.scenario is not None:
             starting = theatre.start(wishes.scenario, wishes.inputs)
-            try:
+            with _in_words(ScenarioError, before="pytest.mark.rooms(scenario=...): "):
                 wait(starting, patience=30.0, what="starting the marker's scenario")
-            except ScenarioError as error:
-                pytest.fail(f"pytest.mark.rooms(scenario=...): {error}", pytrace=False)
         yield theatre
     finally:
         if theatre.performances:
@@ -318,18 +331,21 @@ def rooms_env(rooms_emulator: RoomsEmulator, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def telnyx_client(rooms_emulator: RoomsEmulator) -> Iterator[telnyx.Telnyx]:
     """The vendor's Python SDK, in the test's account."""
-    from conftest_plugin.sdk import blocking_client
+    from conftest_plugin.sdk import SdkMissing, blocking_client
 
-    with blocking_client(rooms_emulator.env) as client:
+    with _in_words(SdkMissing):
+        client = blocking_client(rooms_emulator.env)
+    with client:
         yield client
 
 
 @pytest.fixture
 def async_telnyx_client(rooms_emulator: RoomsEmulator) -> telnyx.AsyncTelnyx:
     """The vendor's awaitable Python SDK, in the test's account; it need not be closed."""
-    from conftest_plugin.sdk import awaitable_client
+    from conftest_plugin.sdk import SdkMissing, awaitable_client
 
-    return awaitable_client(rooms_emulator.env)
+    with _in_words(SdkMissing):
+        return awaitable_client(rooms_emulator.env)
 
 
 @pytest.fixture(scope="session")

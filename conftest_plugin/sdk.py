@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from conftest_plugin.errors import RoomsEmulatorError
@@ -21,17 +20,13 @@ class SdkMissing(RoomsEmulatorError):
         super().__init__("the vendor's SDK is not installed; pip install telnyx")
 
 
-@contextmanager
-def blocking_client(env: Mapping[str, str]) -> Iterator[telnyx.Telnyx]:
-    """Raises SdkMissing."""
+def blocking_client(env: Mapping[str, str]) -> telnyx.Telnyx:
+    """To be closed by the caller. Raises SdkMissing."""
     try:
         from telnyx import Telnyx
     except ModuleNotFoundError:
         raise SdkMissing from None
-    with Telnyx(
-        api_key=env["TELNYX_API_KEY"], base_url=env["TELNYX_BASE_URL"], public_key=env["TELNYX_PUBLIC_KEY"]
-    ) as client:
-        yield client
+    return Telnyx(api_key=env["TELNYX_API_KEY"], base_url=env["TELNYX_BASE_URL"], public_key=env["TELNYX_PUBLIC_KEY"])
 
 
 def awaitable_client(env: Mapping[str, str]) -> telnyx.AsyncTelnyx:

@@ -126,6 +126,7 @@ class Tenant:
 
         if subscribe not in ("all", None):
             raise WrongArgument(f'subscribe: expected "all" or None, got {subscribe!r:.60}')
+        _check_options(RoomClient, options)
         streams = _streams(publish, {"video": video, "audio": audio})
         room_id = await self._id_of(room)
         if options.get("token") is None:
@@ -268,11 +269,36 @@ def _streams(publish: Publish, sources: Mapping[str, Any]) -> Mapping[str, Mappi
             for key, given in publish.items():
                 if not (isinstance(given, Mapping) and set(given) <= {"video", "audio"}):
                     raise WrongArgument(f"publish: {key}: expected a dict with video and audio, got {given!r:.80}")
-            return publish
+            return {
+                key: {medium: _source(source, sources[medium]) for medium, source in given.items()}
+                for key, given in publish.items()
+            }
     raise WrongArgument(
         f'publish: expected a stream key, True, or sources by key such as {{"self": {{"video": "test_card"}}}}, '
         f"got {publish!r:.80}"
     )
+
+
+def _source(given: Any, usual: Any) -> Any:
+    """True and False stand for the usual source and for none, as in scenarios."""
+    if isinstance(given, bool):
+        return usual if given else None
+    return given
+
+
+def _check_options(kind: type[RoomClient], options: Mapping[str, Any]) -> None:
+    """Raises WrongArgument for what no participant takes."""
+    import difflib
+    import inspect
+
+    own = ("publish", "subscribe", "video", "audio")
+    given = {"self", "ws_url", "room_id", "name"}
+    known = [*own, *(name for name in inspect.signature(kind.__init__).parameters if name not in given)]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+            raise WrongArgument(f"participant(): there is no argument {name!r}{meant}")
 
 
 def _person(client: RoomClient) -> Person:

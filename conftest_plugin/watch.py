@@ -49,6 +49,15 @@ class Watch:
         if report.failed:
             report.sections.append((SECTION, text))
 
+    def passed(self, item: pytest.Item) -> None:
+        """What an earlier run has kept of the test as it failed is not true any more."""
+        folder = artifacts.folder_of(options.output(item.config), item.nodeid)
+        try:
+            artifacts.discard(folder, item.nodeid)
+        except OSError as error:
+            text = f"{folder}, of an earlier run of {item.nodeid}, cannot be removed: {error.strerror}"
+            item.warn(RoomsEmulatorWarning(text))
+
     def check(self) -> None:
         """Raise ProblemsSeen, or warn, of what the emulator saw, if that is wanted."""
         if self.problems == "ignore" or not self.tenant.used:

@@ -187,6 +187,31 @@ def test_page_of_a_test_that_failed_of_its_own_says_so_at_a_moment(project: pyte
     assert failed["message"].startswith("my own check\nassert 1 == 2")
 
 
+def test_what_was_kept_of_a_failure_goes_when_the_test_passes(project: pytest.Pytester) -> None:
+    tests = """
+        import pytest
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_it(rooms_room, number):
+            assert not {wrong}
+    """
+    project.makepyfile(test_it=tests.format(wrong="number"))
+    keep = "--rooms-emulator-artifacts=retain-on-failure"
+    project.runpytest_inprocess(keep).assert_outcomes(failed=2)
+    first, second = (folders(project)[f"test_it.py::test_it[{number}]"] for number in (1, 2))
+    output = first.parent
+    stranger = output / "notes"
+    stranger.mkdir()
+    (stranger / "about.json").write_text('{"test": "test_it.py::test_it[2]"}')
+    project.makepyfile(test_it=tests.format(wrong="0"))
+    # Without artefacts nothing is touched; nor is what another test, or somebody else, has put there.
+    project.runpytest_inprocess().assert_outcomes(passed=2)
+    (second / "about.json").write_text('{"test": "another"}')
+    assert first.exists()
+    project.runpytest_inprocess(keep).assert_outcomes(passed=2)
+    assert sorted(output.iterdir()) == sorted([second, stranger])
+
+
 def test_files_are_kept_of_every_test_or_of_none(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("-k", "fails")
     assert folders(project) == {}

@@ -112,7 +112,9 @@ def test_missing_token_is_told_with_what_to_do(project: pytest.Pytester, served:
 def test_nobody_there_is_an_error_of_each_test_that_says_so(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("--rooms-emulator-url=http://127.0.0.1:1", "-pno:xdist", "-k", "test_script")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E*AdminUnreachable: GET http://127.0.0.1:1/_emulator/info: *"])
+    result.stdout.fnmatch_lines(["--rooms-emulator-url: GET http://127.0.0.1:1/_emulator/info: *"])
+    result.stdout.no_fnmatch_line("*conftest_plugin/*.py:*")
+    result.stdout.no_fnmatch_line("*During handling*")
 
 
 def test_account_is_forgotten_when_its_test_is_over(served: Served) -> None:

@@ -161,6 +161,15 @@ def test_who_subscribes_to_nothing_need_not_wait_to_see_nothing(rooms_emulator: 
     assert str(failed.value).startswith("expected bob to hear alice (tone 0) within 1 s\nclosest: silence\nwhat was")
 
 
+def test_true_and_false_are_sources_as_in_scenarios(rooms_emulator: RoomsEmulator) -> None:
+    room = rooms_emulator.create_room()
+    bob = rooms_emulator.participant(room, "bob", subscribe="all")
+    rooms_emulator.participant(room, "alice", publish={"self": {"video": True, "audio": False}})
+    bob.sees("alice")
+    stream = bob.streams[next(place for place in bob.streams)]
+    assert (stream.video_enabled, stream.audio_enabled) == (True, False)
+
+
 def test_somebody_is_waited_for_by_name_who_has_not_joined_yet(rooms_emulator: RoomsEmulator) -> None:
     room = rooms_emulator.create_room()
     bob = rooms_emulator.participant(room, "bob", subscribe="all")
