@@ -321,8 +321,11 @@ class DtlsConnection:
         written = b""
         while True:
             try:
-                written += self._ssl.bio_read(_FLIGHT_CHUNK)
+                read = self._ssl.bio_read(_FLIGHT_CHUNK)
             except SSL.WantReadError:
+                break
+            written += read
+            if len(read) < _FLIGHT_CHUNK:  # that was all: to be told so costs as much as to encrypt it
                 break
         datagrams = list(pack_records(written, MTU)) if written else []
         for datagram in datagrams:

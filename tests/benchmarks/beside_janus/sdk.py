@@ -24,7 +24,7 @@ from tests.browser.chromium import find_chromium
 from tests.browser.sdk_bundle import ensure_bundle
 from tests.browser.sdk_page import SdkPage
 
-MESSAGES = 5
+MESSAGES = 10
 VIEWS = 2
 
 SEND = """async (text) => {
