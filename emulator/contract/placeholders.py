@@ -25,7 +25,7 @@ _DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])")
 _SINK = re.compile(r"https?://[^/\s\"?#]+/_emulator/sink/[\w.~-]+")
 _LOOPBACK = re.compile(r"(https?)://(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])(?::(\d+))?(?=[/?#\s\"]|$)")
 _EXPIRY = re.compile(r"(?<=[?&]expires=)\d+", re.IGNORECASE)
-_MEASURED = ("duration_secs", "size_mb")
+_MEASURED = ("duration_secs", "size_mb", "total_pages", "total_results")
 
 
 class Placeholders:
@@ -43,7 +43,7 @@ class Placeholders:
             query=self._query(exchange.query),
             body=_each_text(exchange.body, self._names),
             text=None if exchange.text is None else self._names(exchange.text),
-            answer=_without_measures(_each_text(exchange.answer, self._answered)),
+            answer=_each_text(_without_measures(exchange.answer), self._answered),
         )
 
     def _names(self, text: str) -> str:
@@ -103,11 +103,12 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _without_measures(value: Any) -> Any:
+    """Nor with what was in a list at that moment: a replay compares only that it is one."""
     if isinstance(value, dict):
         return {
             name: 0 if name in _MEASURED and isinstance(inner, int | float) else _without_measures(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list):
-        return [_without_measures(inner) for inner in value]
+        return [_without_measures(inner) for inner in value if not (isinstance(inner, dict) and "id" in inner)]
     return value

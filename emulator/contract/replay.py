@@ -16,6 +16,9 @@ from emulator.contract.consumer import Contract, Recorded, pointers
 from emulator.contract.document import Document, Operation, rooms_document
 from emulator.contract.run import Verdict
 
+_ONLY_WITH_PEOPLE = "/active_session_id"
+"""Left out of a room in which nobody is (R-71)."""
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -126,11 +129,16 @@ def _is_reference(name: str) -> bool:
 
 
 def _compare(exchange: Recorded, answer: Answer, *, listing: bool) -> None:
-    """Raises Differs unless the answer has the same status, and every field that the consumer was given."""
+    """Raises Differs unless the answer has the same status, and every field that the consumer was given.
+
+    NotReachable when all that is missing hangs on somebody in the room.
+    """
     answer.expect(exchange.status)
     if exchange.answer is NOTHING:
         return
     missing = [pointer for pointer in _missing(exchange.answer, answer.body) if not listing or pointer != "/data"]
+    if missing and all(pointer.endswith(_ONLY_WITH_PEOPLE) for pointer in missing):
+        raise NotReachable(f"in the recording somebody was in the room; here nobody is, and there is no {missing[0]}")
     if missing:
         raise Differs(f"{answer.request}: the consumer was given {', '.join(missing)}, and here is not")
 

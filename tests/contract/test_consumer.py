@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 import telnyx
 
+from emulator.clients.room_client import RoomClient
 from emulator.contract.api import Api
 from emulator.contract.consumer import Contract, ContractError
 from emulator.contract.replay import Replay, Verified
@@ -124,6 +125,27 @@ async def test_an_id_that_no_answer_gave_is_not_reachable(emulator: Emulator) ->
     assert [(each.verdict, each.operation) for each in verified] == [(Verdict.NOT_REACHABLE, "ViewRoomSession")]
 
 
+async def test_a_room_where_somebody_was_is_not_reachable_where_nobody_is(emulator: Emulator, tmp_path: Path) -> None:
+    client = telnyx.AsyncTelnyx(api_key=KEY, base_url=emulator.rest_url)
+    room = (await client.rooms.create(unique_name="lunch")).data
+    assert room is not None
+    assert room.id is not None
+    token = (await client.rooms.actions.generate_join_client_token(room.id)).data
+    assert token is not None
+    assert token.token is not None
+    async with RoomClient(ws_url=emulator.ws_url, room_id=room.id, token=token.token):
+        seen = (await client.rooms.retrieve(room.id)).data
+        assert seen is not None
+        assert seen.active_session_id
+    await client.close()
+    path = tmp_path / "contract.json"
+    assert await record(emulator.rest_url, KEY, path, consumer="app") == 0
+    *others, viewed = await _replayed(Contract.read(path), emulator.rest_url)
+    assert {each.verdict for each in others} == {Verdict.HOLDS}
+    assert viewed.verdict is Verdict.NOT_REACHABLE
+    assert "somebody was in the room; here nobody is, and there is no /data/active_session_id" in viewed.message
+
+
 async def test_a_body_that_is_no_json_is_replayed_as_it_was(emulator: Emulator, tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     async with aiohttp.ClientSession(headers=headers) as http:
@@ -177,7 +199,9 @@ def _run(*, room: str, at: str, token: str, port: int, sink: str) -> Contract:
             _call("POST", f"/rooms/{room}/actions/generate_join_client_token", status=201,
                   response={"data": {"token": token, "token_expires_at": at}}),
             _call("GET", "/room_participants", query=f"filter%5Bdate_joined_at%5D%5Bgte%5D={at[:10]}&page[size]=2"),
-            _call("GET", "/room_recordings", response={"data": [{"duration_secs": port, "size_mb": port / 7}]}),
+            _call("GET", "/room_recordings",
+                  response={"data": [{"id": room}] * (port % 7), "meta": {"total_results": port}}),
+            _call("GET", f"/room_recordings/{room}", response={"data": {"duration_secs": port, "size_mb": port / 7}}),
         ],
         consumer="app",
     )  # fmt: skip
@@ -189,7 +213,7 @@ def test_what_is_another_in_each_run_is_not_in_the_file() -> None:
     two = _run(room="00027fa9-ffff-4000-8def-0011223344ff", at="2031-01-02T03:04:05.678901Z", token="[token ffff0000]",
                port=4567, sink="test-9z")  # fmt: skip
     assert one.as_json() == two.as_json()
-    made, token, listed, _ = one.exchanges
+    made, token, listed, _, _ = one.exchanges
     assert made.body == {
         "unique_name": "lunch 00000001-0000-4000-8000-000000000000",
         "webhook_event_url": "http://local.example/webhooks",
