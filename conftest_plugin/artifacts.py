@@ -20,6 +20,16 @@ SHOWN_MOMENTS = 25
 SHOWN_FINDINGS = 20
 HOW_LONG_A_NAME = 120
 
+_HAPPENED = {"webhooks": "webhook {}", "trouble": "{} fires"}
+_BEGAN = {"trouble": "{} from now on"}
+_OVER = {
+    ("presence", ""): "gone",
+    ("voice", "speaks"): "is silent",
+    ("voice", "muted by moderator"): "unmuted by moderator",
+    ("trouble", ""): "{} is over",
+}
+"""What a lane's labels need to be understood in a line by themselves; of what ends, by lane and label."""
+
 Outcome = Literal["passed", "failed"]
 
 
@@ -73,11 +83,14 @@ def moments(document: Mapping[str, Any]) -> list[str]:
     found: list[tuple[float, str]] = []
     for row in document.get("rows", ()):
         for point in row["points"]:
-            found.append((point["at"], f"{row['name']}: {point['label']}"))
+            happened = _HAPPENED.get(point["lane"], "{}")
+            found.append((point["at"], f"{row['name']}: {happened.format(point['label'])}"))
         for span in row["spans"]:
-            found.append((span["start"], f"{row['name']}: {span['label']}"))
-            if span["end"] is not None and span["lane"] == "presence":
-                found.append((span["end"], f"{row['name']}: gone"))
+            began = _BEGAN.get(span["lane"], "{}")
+            found.append((span["start"], f"{row['name']}: {began.format(span['label'])}"))
+            over = _OVER.get((span["lane"], span["label"])) or _OVER.get((span["lane"], ""))
+            if span["end"] is not None and over is not None:
+                found.append((span["end"], f"{row['name']}: {over.format(span['label'])}"))
     return [f"  {at:8.3f}  {text}" for at, text in sorted(found, key=lambda one: one[0])]
 
 

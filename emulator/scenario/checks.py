@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from emulator.scenario.cast import MODERATOR, STAGE, Cast, group_of
-from emulator.scenario.expectations.base import STAGE_EXPECTATIONS
+from emulator.scenario.expectations.base import STAGE_EXPECTATIONS, misnomer
 from emulator.scenario.expectations.reads import Reads, ReadsNot
 from emulator.scenario.expectations.sees import Sees
 from emulator.scenario.milestones import JOINED, Arrivals, Milestone
 from emulator.scenario.needs import patterns_of
-from emulator.scenario.reading.issues import Issues, Misread, close
+from emulator.scenario.reading.issues import Issues, Misread
 from emulator.scenario.reading.nodes import Mapping as MappingNode
 from emulator.scenario.reading.nodes import Node, Scalar, Word
 from emulator.scenario.reading.nodes import Sequence as SequenceNode
@@ -110,8 +110,8 @@ def _check_entry(entry: Entry, cast: Cast, issues: Issues) -> None:
 
 def _find(who: Word, cast: Cast, issues: Issues) -> None:
     """A participant whom something is expected of; what is nobody's is suggested, too."""
-    if who.text not in cast and close(who.text, STAGE_EXPECTATIONS):
-        raise issues.unknown(who, "thing to expect", STAGE_EXPECTATIONS)
+    if who.text not in cast:
+        misnomer(who, issues)
     cast.find(who, issues)
 
 

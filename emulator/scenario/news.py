@@ -173,21 +173,26 @@ class Chronicle:
 
 
 class _Glob:
-    """`*` and `?` stand for anything; without them the word must be a known one."""
+    """`*` and `?` stand for anything; without them the word must be a known one. What all of them begin with, `common`,
+    may be left out.
+    """
 
-    def __init__(self, what: str, known: Iterable[str]) -> None:
+    def __init__(self, what: str, known: Iterable[str], *, common: str = "") -> None:
         self._text = Text(what)
         self._what = what
         self._known = sorted(known)
+        self._common = common
 
     def read(self, node: Node, issues: Issues) -> str:
         word = self._text.read(node, issues)
-        if not any(fnmatch.fnmatchcase(name, word.text) for name in self._known):
-            raise issues.unknown(word, self._what.removeprefix("a ").removeprefix("an "), self._known)
-        return word.text
+        for glob in dict.fromkeys((word.text, self._common + word.text)):
+            if any(fnmatch.fnmatchcase(name, glob) for name in self._known):
+                return glob
+        raise issues.unknown(word, self._what.removeprefix("a ").removeprefix("an "), self._known)
 
     def json_schema(self) -> JsonSchema:
-        return {"anyOf": [{"enum": self._known}, {"type": "string", "title": "a glob", "pattern": r"[*?]"}]}
+        words = [*self._known, *(name.removeprefix(self._common) for name in self._known if self._common)]
+        return {"anyOf": [{"enum": words}, {"type": "string", "title": "a glob", "pattern": r"[*?]"}]}
 
 
 class _Call:
@@ -217,11 +222,11 @@ class _MessageGlob:
 
 
 EVENT = _Glob("an event", EVENT_TYPES)
-WEBHOOK = _Glob("a webhook event", WEBHOOK_TYPES)
+WEBHOOK = _Glob("a webhook event", WEBHOOK_TYPES, common="video.room.")
 GLOBS: Mapping[str, Shape[str]] = {"event": EVENT, "webhook": WEBHOOK, "rest": _Call(), "message": _MessageGlob()}
 ABOUT = {
     "event": "the type of an event of the account's log, or a glob",
-    "webhook": "the type of a webhook, or a glob: told when an attempt to deliver it is over",
+    "webhook": "the type of a webhook (participant.left will do), or a glob: told when a delivery was attempted",
     "rest": "a REST call, as method and glob of the path: told when it is answered",
     "message": "a text, or a glob: told when a participant of the scenario gets it",
 }

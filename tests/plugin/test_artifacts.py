@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import wave
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,39 @@ def test_page_of_a_test_that_failed_of_its_own_says_so_at_a_moment(project: pyte
     assert failed["message"].startswith("my own check\nassert 1 == 2")
 
 
+def test_each_line_of_what_happened_can_be_understood_by_itself(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        import pytest
+        from conftest_plugin.errors import RequestRefused
+
+        def test_it(rooms_emulator, rooms_participant, rooms_webhooks, rooms_faults):
+            rooms_faults.add("rest", "status", {"status": 503}, count=1)
+            with pytest.raises(RequestRefused):
+                rooms_emulator.create_room()
+            alice, bob = rooms_participant("alice", publish="self"), rooms_participant("bob")
+            rooms_webhooks.wait_for("participant.joined")
+            bob.hears(alice)
+            alice.update_stream(audio=False)
+            bob.hears_not(alice, within=5)
+            rooms_faults.clear()
+            assert False
+    """
+    )
+    result = project.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    told = result.stdout.str()
+    for line in (
+        r"account: rest fault: status from now on",
+        r"account: rest fault: status fires",
+        r"account: rest fault: status is over",
+        r"room \w+: webhook participant.joined: 200",
+        r"alice: speaks",
+        r"alice: is silent",
+    ):
+        assert re.search(rf"^ +\d+\.\d{{3}}  {line}$", told, re.MULTILINE), line
+
+
 def test_what_was_kept_of_a_failure_goes_when_the_test_passes(project: pytest.Pytester) -> None:
     tests = """
         import pytest
@@ -326,7 +360,7 @@ def test_moments_are_in_order_with_the_names_of_their_rows() -> None:
     span = {"lane": "presence", "start": 1.0, "end": 3.0, "label": "in the room"}
     rows = [
         {"name": "alice", "spans": [span], "points": []},
-        {"name": "lunch", "spans": [], "points": [{"at": 0.5, "label": "room created"}]},
+        {"name": "lunch", "spans": [], "points": [{"at": 0.5, "lane": "calls", "label": "room created"}]},
     ]
     assert moments({"rows": rows}) == [
         "     0.500  lunch: room created",

@@ -12,6 +12,7 @@ from emulator.scenario.expectations.base import STAGE_EXPECTATIONS
 from emulator.scenario.grammar.doing import BLOCKS
 from emulator.scenario.loader import loads
 from emulator.scenario.report import Outcome, Report
+from emulator.scenario.schema import When
 from emulator.scenario.steps.base import STAGE_STEPS
 from tests.scenario.fake_room import FakeRoom, engine
 from tests.scenario.virtual_time import run_virtually
@@ -323,6 +324,26 @@ def test_the_end_comes_also_after_a_failure_steps_before_everybody_leaves_expect
 
 
 @pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("participant.left", "video.room.participant.left"),
+        ("participant.*", "video.room.participant.*"),
+        ("*.left", "*.left"),
+        ("video.room.participant.left", "video.room.participant.left"),
+    ],
+)
+def test_what_all_webhooks_begin_with_may_be_left_out(said: str, meant: str) -> None:
+    scenario = loads(
+        HEAD + f'  - {{at: 1s, expect: {{webhooks: {{received: "{said}"}}}}}}\n'
+        f'  - {{when: {{webhook: "{said}"}}, do: {{alice: leave}}}}\n'
+    )
+    expecting, reacting = scenario.timeline[-2:]
+    assert [one.describe() for one in expecting.expected] == [f"expect received {meant}, count >= 1"]
+    assert isinstance(reacting.trigger, When)
+    assert reacting.trigger.pattern.glob == meant
+
+
+@pytest.mark.parametrize(
     ("entry", "message"),
     [
         ("{when: {event: participant_joind}, do: {alice: leave}}", 'unknown event "participant_joind"; did you mean'),
@@ -348,7 +369,13 @@ def test_the_end_comes_also_after_a_failure_steps_before_everybody_leaves_expect
         ("{at: 1s, impair: {who: alise, loss: 0.2}}", 'unknown participant "alise"; did you mean "alice"'),
         ("{at: 1s, impair: {loss: 0.2}}", 'an impairment needs the key "who"'),
         ("{at: 1s, clock: {advance: 1}}", "expected a duration"),
-        ("{at: 1s, expect: {evnts: room_created}}", 'unknown thing to expect "evnts"; did you mean "events"'),
+        ("{at: 1s, expect: {evnts: room_created}}", 'nobody is called "evnts"; did you mean "events"?'),
+        ("{at: 1s, expect: {webhook: {type: x}}}", 'nobody is called "webhook"; did you mean "webhooks"?'),
+        (
+            "{at: 1s, expect: {session: {active: 2}}}",
+            'nobody is called "session"; did you mean "sessions"?',
+        ),
+        ("{at: 1s, expect: {webhooks: {received: participant.lft}}}", 'did you mean "video.room.participant.left"?'),
         ("{at: 1s, expect: {sessions: {active: no}}}", 'expected a count such as 3 or ">= 3", got the text "no"'),
         (
             "{at: 1s, expect: {webhooks: {within: 2s}}}",

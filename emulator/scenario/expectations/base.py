@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from emulator.scenario.cast import Cast
-from emulator.scenario.reading.issues import Issues
-from emulator.scenario.reading.nodes import Mark
+from emulator.scenario.reading.issues import Issues, close
+from emulator.scenario.reading.nodes import Mark, Word
 from emulator.scenario.reading.shapes import Shape
 from emulator.scenario.scene import Scene
 
@@ -60,6 +60,14 @@ EXPECTATIONS: dict[str, ExpectationKind] = {}
 """What is expected of a participant."""
 STAGE_EXPECTATIONS: dict[str, ExpectationKind] = {}
 """What is expected of events, webhooks, REST and the like: the word stands where a participant's name would."""
+
+
+def misnomer(who: Word, issues: Issues) -> None:
+    """What is nobody's, and misspelt, stands where a name would. Raises Misread for it."""
+    meant = close(who.text, STAGE_EXPECTATIONS)
+    if meant is not None:
+        raise issues.misread(who.mark, f'nobody is called "{who}"; did you mean "{meant}"?')
+
 
 X = TypeVar("X", bound=Callable[..., Expectation])
 

@@ -58,7 +58,9 @@ class _Webhooks:
     _record = Record(
         "what is expected of webhooks",
         {
-            "received": Field(WEBHOOK, about="the type of a webhook, or a glob, that has come"),
+            "received": Field(
+                WEBHOOK, about="the type of a webhook (participant.left will do) that has come, or a glob"
+            ),
             "count": Field(COUNT, about="how many of those; at least one if left out"),
             "where": Field(
                 WHERE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -15,9 +16,10 @@ from emulator.scenario.expectations.base import (
     STAGE_EXPECTATIONS,
     Expectation,
     ExpectationKind,
+    misnomer,
 )
 from emulator.scenario.reading.durations import written
-from emulator.scenario.reading.issues import Issues, close
+from emulator.scenario.reading.issues import Issues
 from emulator.scenario.reading.names import PARTICIPANT
 from emulator.scenario.reading.nodes import Mapping, Node, Scalar, Sequence, Word, describe
 from emulator.scenario.reading.shapes import Duration, Field, Integer, JsonSchema, ListOf, Record, Text, read_all
@@ -231,8 +233,8 @@ class Expect:
             kind = STAGE_EXPECTATIONS[who.text]
             found = read_all([partial(_of_stage, who, kind, part, issues) for part in parts])
             return [Expected(Word(who.text, who.mark), expectation) for expectation in found]
-        if isinstance(node, Scalar) and close(who.text, STAGE_EXPECTATIONS):
-            raise issues.unknown(Word(who.text, who.mark), "thing to expect", STAGE_EXPECTATIONS)
+        if not any(map(_is_of_somebody, parts)):
+            misnomer(Word(who.text, who.mark), issues)
         name = PARTICIPANT.read(Scalar(who.mark, who.text, who.text), issues)
         found = read_all([partial(_expectation, part, issues) for part in parts])
         return [Expected(name, expectation) for expectation in found]
@@ -242,6 +244,12 @@ class Expect:
 
 
 EXPECT = Expect()
+
+
+def _is_of_somebody(node: Node) -> bool:
+    """Whether it looks like what is expected of a participant, though it may be misspelt."""
+    keys = [key.text for key, _ in node.entries] if isinstance(node, Mapping) else []
+    return any(difflib.get_close_matches(key, EXPECTATIONS, n=1, cutoff=0.75) for key in keys)
 
 
 def _several(one: JsonSchema) -> JsonSchema:
