@@ -57,10 +57,12 @@ class TextMembers:
             del self._members[member.username]
             self._tell(wire.left(self.room_number, member.username))
 
-    def to_all(self, text: str) -> None:
-        """The sender is one of them (S-40)."""
+    def to_all(self, text: str, sender: TextMember) -> None:
+        """The sender is one of them (S-40); it comes last, since only the others wait."""
         for member in tuple(self._members.values()):
-            member.send(text)
+            if member is not sender:
+                member.send(text)
+        sender.send(text)
 
     def to_some(self, text: str, recipients: Iterable[str]) -> dict[str, bool]:
         """Who got it and who did not (S-41, S-43)."""

@@ -7,7 +7,7 @@ The official SDK waits for ever on anything but `success`, an error included: so
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from emulator.signaling import rules
 from emulator.signaling.allowance import Allowance
@@ -116,7 +116,7 @@ class TextTalk:
         self._check_owner(request, member.username)
         text = request.text("text")
         recipients = request.recipients()
-        date = self._now().strftime("%Y-%m-%dT%H:%M:%S%z")
+        date = f"{self._now().astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}+0000"
         frame = wire.serialise(
             wire.message(self._members.room_number, member.username, date, text or "", whisper=recipients is not None)
         )
@@ -126,7 +126,7 @@ class TextTalk:
             raise request.fault(TextError.INVALID_ELEMENT, reason)
         self._check_allowance(request, length)
         if recipients is None:
-            self._members.to_all(frame)
+            self._members.to_all(frame, member)
             sent = {}
         else:
             sent = {"sent": self._members.to_some(frame, recipients)}

@@ -17,6 +17,8 @@ MAX_FRAME_BYTES = 256 * 1024
 """Bound on one frame in UTF-8, either way: what we and browsers announce as `a=max-message-size`."""
 
 Frame = dict[str, Any]
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""One for all: json.dumps makes a new one for each call that has options."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -108,7 +110,7 @@ def read_request(frame: Frame) -> TextRequest:
 
 
 def serialise(frame: Frame) -> str:
-    text = json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+    text = _ENCODE(frame)
     # JavaScript strings may hold half a surrogate pair; it goes as an escape, UTF-8 cannot carry it.
     return _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
