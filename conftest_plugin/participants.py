@@ -18,6 +18,7 @@ from conftest_plugin.facade import patience_with
 from conftest_plugin.journal import Journal
 from conftest_plugin.loop_thread import LoopThread
 from emulator.clients import roster
+from emulator.clients.company import Person
 from emulator.clients.events import ClientEvent, Disconnected
 from emulator.clients.published_stream import PublishedStream
 from emulator.clients.room_client import RoomClient
@@ -152,16 +153,18 @@ class _Call(Generic[P, R]):
 
 
 Method = Callable[Concatenate[RoomClient, P], Coroutine[Any, Any, R]]
-MethodAboutSomebody = Callable[Concatenate[RoomClient, RoomSession | str, P], Coroutine[Any, Any, R]]
+MethodAboutSomebody = Callable[Concatenate[RoomClient, RoomSession | Person | str, P], Coroutine[Any, Any, R]]
 """The str is a participant id; for what looks at somebody, also a name."""
-MethodAboutVoice = Callable[Concatenate[RoomClient, RoomSession | int | str, P], Coroutine[Any, Any, R]]
+MethodAboutVoice = Callable[Concatenate[RoomClient, RoomSession | Person | int | str, P], Coroutine[Any, Any, R]]
 """The int is the index of a tone, the str a name."""
 
 
 @overload
-def _blocking(method: MethodAboutVoice[P, R]) -> Callable[Concatenate[Presence, Presence | int | str, P], R]: ...
+def _blocking(
+    method: MethodAboutVoice[P, R],
+) -> Callable[Concatenate[Presence, Presence | Person | int | str, P], R]: ...
 @overload
-def _blocking(method: MethodAboutSomebody[P, R]) -> Callable[Concatenate[Presence, Presence | str, P], R]: ...
+def _blocking(method: MethodAboutSomebody[P, R]) -> Callable[Concatenate[Presence, Presence | Person | str, P], R]: ...
 @overload
 def _blocking(method: Method[P, R]) -> Callable[Concatenate[Presence, P], R]: ...
 def _blocking(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]:
@@ -180,11 +183,11 @@ def _blocking(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]
 @overload
 def _awaitable(
     method: MethodAboutVoice[P, R],
-) -> Callable[Concatenate[Presence, Presence | int | str, P], Coroutine[Any, Any, R]]: ...
+) -> Callable[Concatenate[Presence, Presence | Person | int | str, P], Coroutine[Any, Any, R]]: ...
 @overload
 def _awaitable(
     method: MethodAboutSomebody[P, R],
-) -> Callable[Concatenate[Presence, Presence | str, P], Coroutine[Any, Any, R]]: ...
+) -> Callable[Concatenate[Presence, Presence | Person | str, P], Coroutine[Any, Any, R]]: ...
 @overload
 def _awaitable(method: Method[P, R]) -> Callable[Concatenate[Presence, P], Coroutine[Any, Any, R]]: ...
 def _awaitable(method: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:

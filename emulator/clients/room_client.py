@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from emulator.clients import listening, watching
 from emulator.clients.audio_reception import AudioReception
+from emulator.clients.company import Person
 from emulator.clients.errors import ClientStateError
 from emulator.clients.room_member import RoomMember
 from emulator.clients.room_session import RoomSession, participant_id_of
@@ -14,10 +15,10 @@ from emulator.clients.subscription import ReceptionStatistics, Subscription
 from emulator.clients.target import Target
 from emulator.clients.video_reception import DecodedFrame, Sighting
 
-Who = RoomSession | str
-"""Another client, a participant id, or the name of somebody in the room."""
-Voice = RoomSession | int | str
-"""Another client, the index of a tone, or the name of somebody whose tone is known."""
+Who = RoomSession | Person | str
+"""Another client, somebody who is known, a participant id, or the name of somebody in the room."""
+Voice = RoomSession | Person | int | str
+"""Another client, the index of a tone, or somebody whose tone is known, or the name of one."""
 
 
 class RoomClient(RoomMember):
@@ -151,11 +152,13 @@ class RoomClient(RoomMember):
     def _target(self, who: Who, key: str) -> Target:
         if isinstance(who, RoomSession):
             return Target(self, who.participant_id, who.name, key, lambda: who.status == "disconnected")
+        if isinstance(who, Person):
+            return Target(self, who.participant_id, who.name, key, lambda: False)
         return Target(self, who, self.company.name_of(who), key, lambda: False)  # of an id or a name: it may come again
 
     def _tone(self, who: Voice) -> tuple[int, str]:
         """The tone's index, and what to call it. Raises TypeError."""
-        if isinstance(who, RoomSession):
+        if isinstance(who, RoomSession | Person) and who.tone is not None:
             return who.tone, f"{who.name} (tone {who.tone})"
         if isinstance(who, int):
             return who, self.company.voice(who)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from emulator.clients.company import Person
 from emulator.clients.errors import ClientStateError
 from emulator.clients.events import StreamPublished, SubscriptionStarted
 from emulator.clients.published_stream import PublishedStream
@@ -70,7 +71,7 @@ class RoomMember(RoomSession):
 
     async def subscribe(
         self,
-        participant: RoomSession | str,
+        participant: RoomSession | Person | str,
         key: str = "self",
         *,
         audio: bool = True,
@@ -102,7 +103,7 @@ class RoomMember(RoomSession):
 
     async def update_subscription(
         self,
-        participant: RoomSession | str,
+        participant: RoomSession | Person | str,
         key: str = "self",
         *,
         audio: bool | None = None,
@@ -115,7 +116,7 @@ class RoomMember(RoomSession):
             subscribing.subscription(participant_id_of(participant), key), audio=audio, video=video, substream=substream
         )
 
-    async def unsubscribe(self, participant: RoomSession | str, key: str = "self") -> None:
+    async def unsubscribe(self, participant: RoomSession | Person | str, key: str = "self") -> None:
         """As `removeSubscription`. Raises ClientError."""
         subscribing = self._require(self._subscribing)
         await subscribing.unsubscribe(subscribing.subscription(participant_id_of(participant), key))

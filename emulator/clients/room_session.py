@@ -23,7 +23,7 @@ from emulator.clients.answers import PluginEvent, reason_for
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.audio_track import TimedBlock
 from emulator.clients.chat import Chat
-from emulator.clients.company import Company
+from emulator.clients.company import Company, Person
 from emulator.clients.errors import ClientStateError, ConnectionLost, RequestTimeout
 from emulator.clients.events import (
     ClientEvent,
@@ -459,5 +459,5 @@ class RoomSession:
         return part
 
 
-def participant_id_of(participant: RoomSession | str) -> str:
+def participant_id_of(participant: RoomSession | Person | str) -> str:
     return participant if isinstance(participant, str) else participant.participant_id

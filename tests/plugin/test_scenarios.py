@@ -38,8 +38,10 @@ def test_somebody_of_the_test_meets_the_cast(
     assert stage.wait_for("alice publish *").who == "alice"
     bob = rooms_participant("bob", room=stage.room, subscribe="all")
     bob.sees(stage.people["alice"].participant_id)
+    bob.sees(stage.people["alice"])
     assert stage.people["alice"].tone is not None
     bob.hears(stage.people["alice"].tone)
+    bob.hears(stage.people["alice"])
     with pytest.raises(
         AssertionError, match=r"(?s)expected the step 'alice leave' of stage within 0\.1 s;.*alice join"
     ):
