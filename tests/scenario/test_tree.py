@@ -137,6 +137,10 @@ def test_broken_yaml_is_pointed_at() -> None:
         ("a: {b: 1}}\n", "1:10", 'here is a "}" too many'),
         ("a: {b: 1\nc: 2\n", "2:2", 'the "{" is in line 1'),
         ("a: {b: 1 c: 2}\n", "1:11", 'is a "," missing before it?'),
+        ("a: [{b: 1]\n", "1:10", 'is a "}" missing before it?'),
+        ("a {b: {c: 1}}\n", "1:13", 'a ":" is missing after "a", before the "{"'),
+        ("a:\n  - b {c: 1, d: 2}\n", "2:15", 'a ":" is missing after "b", before the "{"'),
+        ("  a: 1\nb: 2\n", "2:1", "does not go on with what is above it; is the indentation right?"),
         ('a: "b" c\n', "1:8", "a text with signs in it is put into quotes"),
     ],
 )

@@ -10,6 +10,8 @@ import yaml
 _BARE_REFERENCE = re.compile(r"(^|[\s:,\[{])\$\{")
 _FOUND = re.compile(r"but (?:found|got) '(.+)'$")
 _INDENTATION = "is the indentation right? Lines that belong together begin in the same column"
+_BRACKET_FOR_COLON = re.compile(r"\s*(?:- +)*([\w-]+) +([{\[])")
+_CLOSING = {"{": "}", "[": "]"}
 _OPENED = {"while parsing a flow mapping": "{", "while parsing a flow sequence": "["}
 
 
@@ -22,7 +24,7 @@ def advice(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[yaml.Mark
         return error.context_mark, _colon_missing(_line(lines, error.context_mark)[error.context_mark.column :])
     if problem == "mapping values are not allowed here" and mark is not None:
         return mark, _colon_too_many(lines, mark)
-    if problem.startswith("expected <block end>"):
+    if problem.startswith(("expected <block end>", "expected '<document start>', but found '<block mapping start>'")):
         return mark, _block_broken(problem, line)
     if problem == "found character '\\t' that cannot start any token":
         return mark, "here is a tab; indentation is made of blanks"
@@ -41,7 +43,8 @@ def _opened(error: yaml.MarkedYAMLError) -> str:
     if opened is None or error.context_mark is None or error.problem_mark is None:
         return ""
     if error.context_mark.line == error.problem_mark.line:
-        return '; is a "," missing before it?'
+        closed = str(error.problem).endswith(("'}'", "']'"))
+        return f'; is a "{_CLOSING[opened] if closed else ","}" missing before it?'
     return f'; the "{opened}" is in line {error.context_mark.line + 1}'
 
 
@@ -61,18 +64,24 @@ def _colon_too_many(lines: Sequence[str], mark: yaml.Mark) -> str:
     """Of two in a line the first makes it a value, and so does what stands in the line above."""
     before = _line(lines, mark)[: mark.column]
     if ": " in before and not before.rstrip().endswith(":"):
-        return 'a text with ": " in it is put into quotes'
+        return _bracket_for_colon(before) or 'a text with ": " in it is put into quotes'
     above = next((line for line in reversed(lines[: mark.line]) if line.split("#")[0].strip()), "")
     if ":" not in above:
         return f'the line above lacks a ":" after "{above.strip().lstrip("- ")[:60]}"'
     return f"the line above has a value already; {_INDENTATION}"
 
 
+def _bracket_for_colon(line: str) -> str:
+    """`alice {streams: ...}` begins like a text."""
+    found = _BRACKET_FOR_COLON.match(line)
+    return f'a ":" is missing after "{found[1]}", before the "{found[2]}"' if found else ""
+
+
 def _block_broken(problem: str, line: str) -> str:
     found = _FOUND.search(problem)
     what = found[1] if found is not None else ""
     if what in ("}", "]"):
-        return f'here is a "{what}" too many'
+        return _bracket_for_colon(line) or f'here is a "{what}" too many'
     if what == "?" or what == "<block mapping start>":
         dash = "" if line.lstrip().startswith("-") else ', and those of a list with "-"'
         return f"this line does not go on with what is above it; {_INDENTATION}{dash}"
