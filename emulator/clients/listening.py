@@ -18,6 +18,8 @@ from emulator.probes.tones import RATE, WINDOW, tones_in
 LISTEN_SECS = 0.06
 """Between two looks at the sound: a window has 0.2 s."""
 LOOKED_AT_SECS = 0.3
+NEWEST_SECS = 0.1
+"""Of which silence is told: what was there before has been looked at."""
 SILENT_PEAK = 0.003
 """Share of full scale, -50 dBFS: below it nothing counts as heard either (`probes.tones`)."""
 
@@ -85,10 +87,11 @@ def _note(
     begin = max(0.0, now - len(samples) / RATE)
     for index, level in found.items():
         history.add(begin, now, voice(index), level)
-    if found:
-        return
-    peak = float(np.abs(samples).max())
-    history.add(begin, now, "silence" if peak < SILENT_PEAK else "sound that is no known tone, or too short for one")
+    if not found:
+        newest = samples[-round(NEWEST_SECS * RATE) :]
+        silent = float(np.abs(newest).max()) < SILENT_PEAK
+        what = "silence" if silent else "sound that is no known tone, or too short for one"
+        history.add(max(0.0, now - NEWEST_SECS), now, what)
 
 
 def _closest(heard: AudioReception, began: float, history: WhatWasThere) -> str:

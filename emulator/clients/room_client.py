@@ -18,7 +18,7 @@ from emulator.clients.video_reception import DecodedFrame, Sighting
 Who = RoomSession | Person | str
 """Another client, somebody who is known, a participant id, or the name of somebody in the room."""
 Voice = RoomSession | Person | int | str
-"""Another client, the index of a tone, or somebody whose tone is known, or the name of one."""
+"""Another client, somebody whose tone is known, also by name, or the index of a tone."""
 
 
 class RoomClient(RoomMember):
@@ -150,22 +150,23 @@ class RoomClient(RoomMember):
         return self._subscribing is not None and self._subscribing.pending
 
     def _target(self, who: Who, key: str) -> Target:
+        """Raises TypeError."""
         if isinstance(who, RoomSession):
             return Target(self, who.participant_id, who.name, key, lambda: who.status == "disconnected")
-        if isinstance(who, Person):
-            return Target(self, who.participant_id, who.name, key, lambda: False)
-        return Target(self, who, self.company.name_of(who), key, lambda: False)  # of an id or a name: it may come again
+        person = who if isinstance(who, str) else getattr(who, "participant_id", None)
+        if not isinstance(person, str):
+            raise TypeError(f"expected a participant, its id or its name, got {who!r:.60}")
+        name = self.company.name_of(person)
+        return Target(self, person, name, key, lambda: False)  # of an id or a name: its owner may come again
 
     def _tone(self, who: Voice) -> tuple[int, str]:
         """The tone's index, and what to call it. Raises TypeError."""
-        if isinstance(who, RoomSession | Person) and who.tone is not None:
-            return who.tone, f"{who.name} (tone {who.tone})"
         if isinstance(who, int):
             return who, self.company.voice(who)
-        tone = self.company.tone_of(who) if isinstance(who, str) else None
-        if tone is None:
-            raise TypeError(f"expected a client or the index of a tone (an id does not tell its tone), got {who!r:.60}")
-        return tone, self.company.voice(tone)
+        tone = self.company.tone_of(who) if isinstance(who, str) else getattr(who, "tone", None)
+        if not isinstance(tone, int):
+            raise TypeError(f"expected somebody whose tone is known, or the index of a tone, got {who!r:.60}")
+        return tone, f"{who.name} (tone {tone})" if not isinstance(who, str) else self.company.voice(tone)
 
     def _ear(self, through: Subscription | None) -> AudioReception:
         if through is not None:

@@ -11,6 +11,10 @@ MAX_RESULTS = 10_000
 """An endless scenario keeps the latest of them."""
 
 
+_NEW_LINE, _GOES_ON = "\n", "\n" + " " * 12
+"""A message of several lines stands under its step."""
+
+
 class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
@@ -43,8 +47,12 @@ class StepResult:
         return f"{file}line {self.line}" if self.line else ""
 
     def shortened(self, most: int) -> StepResult:
-        """The same with at most so many characters of its message."""
-        return self if len(self.message) <= most else replace(self, message=f"{self.message[:most].rstrip()} ...")
+        """The same with at most so many characters of its message, in one line: of several, the first two."""
+        lines = self.message.splitlines()
+        told = "; ".join(lines[:2])
+        if len(told) > most or len(lines) > 2:
+            told = f"{told[:most].rstrip()} ..."
+        return replace(self, message=told)
 
     def describe(self) -> str:
         """One line: `   1.003s  alice publish self: done in 0.212s`; a failure goes on with its message."""
@@ -53,7 +61,7 @@ class StepResult:
         late = 0.0 if self.began is None else self.began - self.planned
         note = f" ({late:.3f}s late)" if late >= LATE_SECS else ""
         place = f" ({self.place})" if self.place else ""
-        message = f"{place}: {self.message}" if self.message else ""
+        message = f"{place}: {self.message.replace(_NEW_LINE, _GOES_ON)}" if self.message else ""
         return f"{when}  {self.who} {self.what}: {self.outcome}{took}{note}{message}"
 
 

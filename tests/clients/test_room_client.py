@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 import numpy as np
 import pytest
 
+from emulator.clients.company import Person
 from emulator.clients.errors import ClientStateError, ConnectError, PluginRefusal, Refused, SourceError
 from emulator.clients.events import (
     AudioActivity,
@@ -350,6 +351,10 @@ async def test_others_may_be_named(join: MakeClient) -> None:
     bob.company.known = lambda: [alice, bob]
     subscribing = asyncio.create_task(bob.subscribe(alice))
     await asyncio.gather(bob.sees("Alice"), bob.hears("Alice"), subscribing)
+    person = Person(alice.participant_id, "Alice", alice.tone)
+    await asyncio.gather(bob.sees(person), bob.hears(person), bob.sees(alice.participant_id))
+    with pytest.raises(TypeError, match="expected a participant, its id or its name, got 3"):
+        await bob.sees(3)  # type: ignore[arg-type]  # what a test may do
     await bob.unsubscribe(alice)
     await asyncio.gather(bob.sees_not("Alice", for_seconds=0.2), bob.hears_not("Bob", for_seconds=0.2))
     with pytest.raises(TypeError, match="got 'Carol'"):

@@ -55,3 +55,13 @@ def test_of_a_long_failure_the_beginning_is_told_since_all_of_it_is_in_the_summa
     report = Report("standup")
     report.add(failed)
     assert report.describe().count(message) == 1
+
+
+def test_a_failure_of_several_lines_is_one_while_it_goes_on_and_stands_under_its_step_in_the_summary() -> None:
+    message = "expected bob to hear alice within 2 s\nclosest: silence\nwhat was there:\n  0.1 - 2.0  silence"
+    failed = StepResult("bob", "expect hears alice", 9, Outcome.FAILED, 1.0, 1.0, 3.0, message)
+    out = io.StringIO()
+    progress(out, live=False).step(failed)
+    assert out.getvalue().endswith(": expected bob to hear alice within 2 s; closest: silence ...\n")
+    _, *more = failed.describe().splitlines()
+    assert more == ["            closest: silence", "            what was there:", "              0.1 - 2.0  silence"]
