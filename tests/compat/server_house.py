@@ -62,6 +62,7 @@ class House:
     async def _start(self) -> None:
         self.emulator = Emulator(self._config)
         await self.emulator.start()
+        await self.emulator.media_settled()  # recordings that were cut off are completed by then
         self._http = aiohttp.ClientSession()
 
     async def _stop(self) -> None:

@@ -333,6 +333,11 @@ class ServerModel:
         self.now = max(self.start, self.changed_at)
         for session_id in [i for i, session in self.sessions.items() if session["active"]]:
             self._end(session_id)
+        for recording in self.recordings.values():
+            if recording["status"] == "processing":  # no file is there that could be mended
+                at = self._change()
+                recording |= {"status": "completed", "duration_secs": 0, "size_mb": 0.0, "updated_at": at}
+                recording |= {"ended_at": recording["started_at"], "completed_at": at}
 
     def _change(self) -> str:
         self.changed_at = self.now
