@@ -20,6 +20,7 @@ rooms_browser_context_args  for Playwright's `browser.new_context`; rooms_browse
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,18 @@ def _in_words(*kinds: type[Exception], before: str = "") -> Iterator[None]:
         raise pytest.fail.Exception(f"{before}{error}", pytrace=False) from None
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """What is imported does not become garbage: to look through all of it time and again is a tenth of the start."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 # -- the emulator, and an account on it --------------------------------------------------------------------------------
 
 
@@ -131,17 +144,18 @@ def rooms_emulator_config() -> Config:
 @pytest.fixture(scope="session")
 def rooms_emulator_server(request: pytest.FixtureRequest) -> Iterator[RoomsServer]:
     """A running emulator on free ports, in a thread and an event loop of its own; or that of --rooms-emulator-url."""
-    from conftest_plugin.server import AttachedServer, EmulatorServer
-    from emulator.clients.admin_client import AdminError
+    with _nothing_collected():
+        from conftest_plugin.server import AttachedServer, EmulatorServer
+        from emulator.clients.admin_client import AdminError
 
-    url = options.URL.of(request.config)
-    server: RoomsServer
-    if url is not None:
-        server = AttachedServer(url, token=options.ADMIN_TOKEN.of(request.config))
-    else:
-        server = EmulatorServer(request.getfixturevalue("rooms_emulator_config"))
-    with _in_words(AdminError, before="--rooms-emulator-url: "):
-        server.start()
+        url = options.URL.of(request.config)
+        server: RoomsServer
+        if url is not None:
+            server = AttachedServer(url, token=options.ADMIN_TOKEN.of(request.config))
+        else:
+            server = EmulatorServer(request.getfixturevalue("rooms_emulator_config"))
+        with _in_words(AdminError, before="--rooms-emulator-url: "):
+            server.start()
     try:
         yield server
     finally:

@@ -16,11 +16,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from emulator.clock import Clock, iso_microseconds
+from emulator.values import value_class
 
 log = logging.getLogger("emulator.events")
 
@@ -28,7 +29,7 @@ DEFAULT_HORIZON = 10_000
 """How many records the log keeps in memory before the oldest fall off."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Event:
     """Base of all events: frozen dataclasses whose fields are JSON values."""
 
@@ -40,7 +41,7 @@ class Event:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Record:
     """An event as it stands in the log: its number (1, 2, 3, ...) and the account's time."""
 

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from emulator.clock import Clock, iso_microseconds, monotonic
 from emulator.events import DEFAULT_HORIZON, EventLog, Record
 from emulator.tally import Tally
+from emulator.values import value_class
 
 MAX_ENTRIES = 5_000
 MAX_BYTES = 4 * 1024 * 1024
@@ -67,7 +68,7 @@ class Line:
     participant_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Entry:
     """`number` counts the account's entries; `at` is its time when it was noted, `real` that in real seconds, on a
     clock that only goes on.
@@ -82,7 +83,7 @@ class Entry:
         return {"number": self.number, "at": iso_microseconds(self.at), "real": round(self.real, 6), "kind": self.kind}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RestCall(Entry):
     """Noted when it is answered. `status` is None for one that was broken off without an answer; `duration` in seconds.
 
@@ -126,7 +127,7 @@ class RestCall(Entry):
         return told
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SignalingFrame(Entry):
     """`text` is empty and `close` its code for the end: 1005 is a Close without a code, 1006 none at all."""
 
@@ -153,7 +154,7 @@ class SignalingFrame(Entry):
         return told | {"text": redacted(self.text)}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WebhookAttempt(Entry):
     """One POST, noted when it is over. `attempt` is what `meta.attempt` said."""
 
@@ -189,7 +190,7 @@ class WebhookAttempt(Entry):
         return told
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Mishap(Entry):
     """Something that was asked for has gone wrong: a fault, or an impairment of the media path.
 

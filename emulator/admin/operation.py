@@ -23,10 +23,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
 from aiohttp.typedefs import Handler
+
+from emulator.values import value_class
 
 Schema = dict[str, Any]
 """A JSON schema (2020-12, as OpenAPI 3.1 has it)."""
@@ -39,7 +41,7 @@ JSON = "application/json"
 _TEMPLATE = re.compile(r"\{(\w+)(?::[^{}]*)?\}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Answer:
     """A success: its status, and a schema for each content type; no content type, no body."""
 
@@ -48,7 +50,7 @@ class Answer:
     content: Mapping[str, Schema] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Parameter:
     """A query parameter or header; those in the path are found in the path."""
 
@@ -59,7 +61,7 @@ class Parameter:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Operation:
     """One method on one path.
 

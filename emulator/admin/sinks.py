@@ -7,11 +7,11 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from emulator.clock import iso_microseconds
+from emulator.values import value_class
 from emulator.webhooks.signing import BadSignature, WebhookVerifier
 
 MAX_SINKS = 100
@@ -27,7 +27,7 @@ class TooManySinks(Exception):
         super().__init__(f"There are {MAX_SINKS} sinks already; DELETE one first.")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Received:
     """`number` counts what has come to this sink: 1, 2, 3, ...; `problem` is why the signature is not good."""
 

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from emulator.values import value_class
 
-@dataclass(frozen=True, slots=True)
+
+@value_class(frozen=True, slots=True)
 class RateLimit:
     """At most `requests` in each window of `window_secs` (real seconds, whatever the account's clock says)."""
 
@@ -22,7 +24,7 @@ class RateLimit:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Allowance:
     """How an account stands after a request: `exceeded` means this very one is refused."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from emulator.api.validation import Check, checked, integer_between, is_uuid, re
 from emulator.rooms.account import Account
 from emulator.rooms.accounts import Accounts
 from emulator.rooms.tokens import Grant, MintedToken, TokenMint, TokenType, check_room, check_time
+from emulator.values import value_class
 from emulator.wire import rest
 
 DEFAULT_TTL_SECS = 600
@@ -24,7 +24,7 @@ GENERATE_FIELDS: Mapping[str, Check] = {**TTL_FIELDS, "refresh_token_ttl_secs": 
 """Limits and defaults of section 2.2 (R-61, R-64)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RefreshWish:
     """A refresh token that was read but not yet checked against time and room, and the life wished for the new one."""
 

@@ -9,7 +9,6 @@ AdminError
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +17,7 @@ from urllib.parse import quote
 import aiohttp
 
 from emulator.clients.unanswered import why_no_answer
+from emulator.values import value_class
 
 API_VERSION = "1"
 """Of the admin API (`emulator/admin/edge.py`), told in the header below."""
@@ -55,7 +55,7 @@ class AdminRefused(AdminError):
         self.body = body
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Addresses:
     """Where a running emulator is: `rest_url` with `/v2`, `ws_url` without the `/{room_id}/janus`."""
 
@@ -66,7 +66,7 @@ class Addresses:
     webhook_public_key: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ClockReading:
     """The account's time; `rate` in its seconds per real second, 0 when it is frozen."""
 
@@ -75,7 +75,7 @@ class ClockReading:
     rate: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FaultRule:
     """A rule in force; `document` is all of it, as `POST /_emulator/faults` takes it."""
 
@@ -87,7 +87,7 @@ class FaultRule:
     document: Json
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SignalingProblem:
     """Something that signaling refused; `line` says all of it."""
 
@@ -102,7 +102,7 @@ class SignalingProblem:
     line: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LoggedEvent:
     """One event of the account; `payload` has its fields."""
 
@@ -112,7 +112,7 @@ class LoggedEvent:
     payload: Json
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Webhook:
     """A webhook that came to a sink. `payload` is the event's own; `problem` says why its signature is not good."""
 
@@ -133,7 +133,7 @@ class Webhook:
         return self.problem is None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WebhookDelivery:
     """What became of one event: `pending`, `delivered`, `failed`, ...; `attempts` as `/_emulator/webhooks` has them."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from emulator.values import value_class
 
 NAMES = ("username", "name", "displayName", "display_name", "userName", "nickname")
 """Members of a context that tell people apart, the most likely first; apps choose them freely."""
@@ -27,7 +28,7 @@ class Known(Protocol):
     def tone(self) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Person:
     """`tone` is the index of the chord by which a synthetic participant is heard; None of others."""
 

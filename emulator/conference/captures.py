@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -13,6 +12,7 @@ from emulator.media.transport.errors import MediaError
 from emulator.media.transport.parameters import Scheduler, TimerHandle
 from emulator.media.transport.peer import Peer
 from emulator.media.transport.srtp import Tap
+from emulator.values import value_class
 
 MAX_BYTES = 64 * 1024 * 1024
 DEFAULT_BYTES = 16 * 1024 * 1024
@@ -26,7 +26,7 @@ class TooManyCaptures(MediaError):
     """There are as many as there may be."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Connection:
     """A participant's connection, as far as a capture needs to know it. `about` such as `publisher self`."""
 
@@ -37,7 +37,7 @@ class Connection:
     peer: Peer
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Wanted:
     """What to capture; None: all. At most so many bytes, for at most so many seconds."""
 

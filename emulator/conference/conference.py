@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from emulator.conference import statistics
@@ -43,6 +43,7 @@ from emulator.media.transport.parameters import PeerRole
 from emulator.media.transport.peer import Peer, PeerState
 from emulator.media.transport.udp import MediaSocket
 from emulator.rooms.account import Account
+from emulator.values import value_class
 from emulator.wire.sdp import Direction, SessionDescription
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ MIX_BITRATE = 64_000
 """What a mixer leg may send us, in bit/s: one Opus stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Published:
     """What a publisher is answered with."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.audio.leg import Leg
@@ -18,6 +17,7 @@ from emulator.media.audio.mixer import Mixer
 from emulator.media.audio.opus import FRAME
 from emulator.media.audio.pacer import PERIOD, TickSchedule
 from emulator.media.rtp.sender import RtpSender
+from emulator.values import value_class
 
 OnAudio = Callable[[bytes, int, int, int | None], object]
 OnTalking = Callable[[int, bool], None]
@@ -27,7 +27,7 @@ DELAYS = (0.001, 0.002, 0.005, 0.01, PERIOD, 0.04, 0.06, 0.1)
 """Upper bounds in seconds of the classes in which delays are counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MixStats:
     """Ticks since the mix began; `skipped` never ran.
 

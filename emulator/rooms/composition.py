@@ -11,6 +11,7 @@ from uuid import UUID
 
 from emulator.rooms.errors import Invalid
 from emulator.rooms.room import WEBHOOK_TIMEOUT_RANGE
+from emulator.values import value_class
 
 CompositionStatus = Literal["enqueued", "processing", "completed"]
 
@@ -38,7 +39,7 @@ _MAX_SHOWN = 80
 Region = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositionSettings:
     """What a composition is asked for with. None means: not set, left out of answers.
 

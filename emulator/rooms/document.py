@@ -22,6 +22,7 @@ from emulator.rooms.recording import Recording
 from emulator.rooms.room import MAX_PARTICIPANTS_RANGE, VIDEO_CODECS, WEBHOOK_TIMEOUT_RANGE, Room, RoomSettings
 from emulator.rooms.session import Session
 from emulator.rooms.state import State
+from emulator.values import value_class
 
 Json = dict[str, Any]
 
@@ -98,7 +99,7 @@ COMPOSITION: Mapping[str, v.Read] = {"id": v.uuid, **_COMPOSITION_PLACE, **_COMP
 REFRESH_TOKEN: Mapping[str, v.Read] = {"room_id": v.uuid, "token": v.text}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Entry:
     """One object of the document: its JSON pointer, and those of the known fields that are set."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from emulator.events import Event
+from emulator.values import value_class
 
 LeaveReason = Literal[
     "left",
@@ -22,36 +22,36 @@ ParticipantKind = Literal["web", "telephone"]
 RecordingKind = Literal["audio", "video"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomEvent(Event):
     """Base of all of them: the room is known for each."""
 
     room_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SessionEvent(RoomEvent):
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ParticipantEvent(SessionEvent):
     participant_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StreamEvent(ParticipantEvent):
     stream_id: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomCreated(RoomEvent):
     type: ClassVar[str] = "room_created"
     settings: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomUpdated(RoomEvent):
     """`changes` holds only what was sent."""
 
@@ -59,23 +59,23 @@ class RoomUpdated(RoomEvent):
     changes: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomDeleted(RoomEvent):
     type: ClassVar[str] = "room_deleted"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SessionStarted(SessionEvent):
     type: ClassVar[str] = "session_started"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SessionEnded(SessionEvent):
     type: ClassVar[str] = "session_ended"
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ParticipantJoined(ParticipantEvent):
     """`connection` tells two connections of the same participant id apart."""
 
@@ -85,24 +85,24 @@ class ParticipantJoined(ParticipantEvent):
     connection: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ParticipantLeft(ParticipantEvent):
     type: ClassVar[str] = "participant_left"
     connection: str
     reason: LeaveReason
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ParticipantMuted(ParticipantEvent):
     type: ClassVar[str] = "participant_muted"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ParticipantUnmuted(ParticipantEvent):
     type: ClassVar[str] = "participant_unmuted"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StreamOffered(StreamEvent):
     """A publisher's offer was accepted; its connection is not up yet, nobody else knows."""
 
@@ -111,21 +111,21 @@ class StreamOffered(StreamEvent):
     video_enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StreamPublished(StreamEvent):
     """The connection is up: the stream is announced (signaling.md 5.4, rule 6)."""
 
     type: ClassVar[str] = "stream_published"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StreamChanged(StreamEvent):
     type: ClassVar[str] = "stream_changed"
     audio_enabled: bool
     video_enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StreamUnpublished(StreamEvent):
     """`announced` is false for a stream whose connection never came up."""
 
@@ -133,7 +133,7 @@ class StreamUnpublished(StreamEvent):
     announced: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TalkingChanged(ParticipantEvent):
     """Somebody began or stopped to talk: in a stream of theirs, or (`stream_id` None) in the mixed audio."""
 
@@ -143,7 +143,7 @@ class TalkingChanged(ParticipantEvent):
     talking: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RecordingStarted(ParticipantEvent):
     """A track of a participant is being written to a file from now on (rest-and-webhooks.md 4, "Recording")."""
 
@@ -155,7 +155,7 @@ class RecordingStarted(ParticipantEvent):
     """When it began, on a clock that all recordings of the session share, in seconds: the account's may stand still."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RecordingCompleted(ParticipantEvent):
     """The file is ready. `ended_at`: the account's time of the last recorded moment, ISO 8601."""
 
@@ -170,13 +170,13 @@ class RecordingCompleted(ParticipantEvent):
     """Seconds of media in the file, exactly."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RecordingDeleted(Event):
     type: ClassVar[str] = "recording_deleted"
     recording_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositionEnqueued(Event):
     """Asked for and accepted. `settings`: the body's fields, defaults filled in; ids are None where lenient (R-97)."""
 
@@ -187,13 +187,13 @@ class CompositionEnqueued(Event):
     settings: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositionProcessing(Event):
     type: ClassVar[str] = "composition_processing"
     composition_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositionCompleted(Event):
     """The film is ready. `started_at` and `ended_at` bound the composed media, ISO 8601."""
 
@@ -205,13 +205,13 @@ class CompositionCompleted(Event):
     ended_at: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositionDeleted(Event):
     type: ClassVar[str] = "composition_deleted"
     composition_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StateLoaded(Event):
     """The whole state was replaced by a document (design.md, "The spine"); an empty one is a reset."""
 

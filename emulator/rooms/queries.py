@@ -18,6 +18,7 @@ from emulator.rooms.recording import Recording
 from emulator.rooms.records import Records
 from emulator.rooms.room import Room
 from emulator.rooms.session import Session
+from emulator.values import value_class
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 250
@@ -28,7 +29,7 @@ R = TypeVar("R", bound=Identified)
 C = TypeVar("C", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PageRequest:
     """`number` from 1, `size` from 1 to 250."""
 
@@ -51,7 +52,7 @@ class Page(Generic[T]):
         return -(-self.total_results // self.size)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DateFilter:
     """`eq`, `gte`, `lte` of one field; what is None is not asked."""
 
@@ -84,7 +85,7 @@ class DateFilter:
 ANY_DATE = DateFilter()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomFilter:
     unique_name: str | None = None
     created_at: DateFilter = ANY_DATE
@@ -102,7 +103,7 @@ ANY_ROOM = RoomFilter()
 """What is asked most often."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SessionFilter:
     room_id: str | None = None
     active: bool | None = None
@@ -120,7 +121,7 @@ class SessionFilter:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ParticipantFilter:
     session_id: str | None = None
     context: str | None = None
@@ -138,7 +139,7 @@ class ParticipantFilter:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RecordingFilter:
     """`duration_secs`: at least so long (R-59)."""
 
@@ -167,7 +168,7 @@ class RecordingFilter:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositionFilter:
     session_id: str | None = None
     status: CompositionStatus | None = None

@@ -7,6 +7,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from emulator.values import value_class
+
 DEFAULT_MAX_PARTICIPANTS = 10
 MAX_PARTICIPANTS_RANGE = (2, 50)
 WEBHOOK_TIMEOUT_RANGE = (0, 30)
@@ -14,7 +16,7 @@ VIDEO_CODECS = ("vp8", "h264")
 """Those that a room may allow; a room that says nothing takes them in this order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomSettings:
     """What a room is created with (rest-and-webhooks.md 2.2). None means: not set, left out of answers.
 

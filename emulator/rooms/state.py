@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from emulator.rooms.composition import Composition
 from emulator.rooms.participant import Participant
 from emulator.rooms.recording import Recording
 from emulator.rooms.room import Room
 from emulator.rooms.session import Session
+from emulator.values import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class State:
     """`refresh_tokens`: literal strings that are accepted as refresh tokens -> the room they open."""
 

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
 from emulator.rooms.errors import TokenExpired, TokenForbidden, TokenRefused
+from emulator.values import value_class
 
 ALGORITHM = "Ed25519"
 AUDIENCE = "telnyx_access_token"
@@ -29,14 +29,14 @@ TokenType = Literal["access", "refresh"]
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MintedToken:
     text: str
     expires_at: int
     """Unix seconds; equals the claim `exp` (R-63)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Grant:
     """What a verified token says."""
 

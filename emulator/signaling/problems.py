@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from emulator.clock import Clock, iso_microseconds
 from emulator.rooms.account import Account
 from emulator.signaling.rules import Rule
+from emulator.values import value_class
 from emulator.wire.janus import Request
 
 log = logging.getLogger("emulator.signaling")
@@ -31,7 +32,7 @@ Form = Literal["status_code", "janus_error", "plugin_error", "accepted", "closed
 stands for a connection that the emulator ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Place:
     """Whose connection it is; `participant_id` is None before the join."""
 
@@ -40,7 +41,7 @@ class Place:
     participant_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Frame:
     """What was refused; everything is None of a frame that could not be read."""
 
@@ -72,7 +73,7 @@ class Frame:
         return f"{' '.join(parts) or 'message'} ({', '.join([*marks, f'transaction {self.transaction}'])})"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Problem:
     """`number` counts the problems of the whole emulator; `at` is the account's time."""
 

@@ -7,12 +7,11 @@ rest-and-webhooks.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from emulator.values import value_class
 from emulator.wire.janus import ErrorCode
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Rule:
     number: str
     """A statement of the reference, e.g. `S-9`."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from emulator.values import value_class
 from emulator.wire.janus import Request
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Close:
     """An order to the gateway: close the socket with this code; with 1006, break it without a Close frame."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from emulator.values import value_class
 from emulator.wire import textroom as wire
 from emulator.wire.textroom import Frame
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class TextMember:
     """`send` hands over one serialised frame: False when the client cannot be reached."""
 

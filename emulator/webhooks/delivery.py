@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from emulator.values import value_class
 from emulator.webhooks.envelope import Envelope
 from emulator.webhooks.occurrence import Subject
 from emulator.webhooks.target import Target
@@ -19,7 +20,7 @@ State = Literal["pending", "delivered", "failed", "refused", "dropped"]
 STATES: tuple[State, ...] = ("pending", "delivered", "failed", "refused", "dropped")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Attempt:
     """`number` is what `meta.attempt` said; `started_at` the account's time, ISO 8601; `duration_ms` real time."""
 

@@ -8,13 +8,14 @@ when it happened: above all the URL that was in force.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
 from emulator.events import Record
 from emulator.rooms import happenings as h
 from emulator.rooms.account import Account
+from emulator.values import value_class
 from emulator.webhooks import envelope
 from emulator.webhooks.occurrence import Occurrence, Subject
 from emulator.webhooks.target import Target
@@ -23,14 +24,14 @@ DownloadUrl = Callable[[Account, Literal["recording", "composition"], str], str]
 """(account, kind, id) -> the presigned URL of the file, good from now on."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Presence:
     context: str | None
     joined_at: datetime | None
     """Not known of some that were imported."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Written:
     """A recording in the making."""
 
@@ -38,7 +39,7 @@ class _Written:
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Composition:
     room_id: str | None
     session_id: str | None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from emulator.values import value_class
 from emulator.webhooks.target import Target
 
 
@@ -16,7 +16,7 @@ class Subject(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Occurrence:
     """`payload` has exactly the keys of section 5 (R-102); `target` is the one in force when it happened, if any."""
 

@@ -6,16 +6,16 @@ In the log it is the other way round, since a file is finished only when its ses
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from emulator.events import Event
 from emulator.rooms import happenings as h
+from emulator.values import value_class
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _HeldBack(Generic[T]):
     event: h.SessionEnded
     item: T

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
+from emulator.values import value_class
 from emulator.webhooks.destinations import GuardedResolver, RefusedDestination, check_literal
 
 MAX_ANSWER_BYTES = 4096
@@ -19,7 +20,7 @@ MAX_CONNECTIONS = 512
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "telnyx-webhooks", "Accept-Encoding": "identity"}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Outcome:
     """What came of a POST: a status, or an error text. `refused`: nothing was sent, and nothing will be, to there."""
 

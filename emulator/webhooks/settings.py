@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
+
+from emulator.values import value_class
 
 
 class WebhookSettingsError(Exception):
     """A setting is wrong; the text names it, what was expected and what came."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WebhookSettings:
     """The defaults are those of rest-and-webhooks.md, section 5, "Delivery".
 

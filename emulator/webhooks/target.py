@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from emulator.values import value_class
 from emulator.webhooks.settings import WebhookSettings
 
 MAX_BACKOFF_SECS = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Target:
     """The webhook fields of a room or composition. `timeout_secs` in real seconds, None or 0: the default."""
 
@@ -36,7 +36,7 @@ class Target:
         return float(self.timeout_secs) if self.timeout_secs else settings.default_timeout_secs
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Step:
     """Post to `url`, `wait_secs` of the account's time after the step before has failed."""
 

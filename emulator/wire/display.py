@@ -19,8 +19,9 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from emulator.values import value_class
 
 MAX_DISPLAY_CHARS = 256 * 1024
 """Bound on one display. Contexts of several kilobytes must pass (S-112); nobody needs more than this."""
@@ -35,7 +36,7 @@ class DisplayError(ValueError):
     """A text that is no display; the message says what was expected and what came."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StreamInfo:
     """The `stream` of D3, D4 and D5. The flags say what the application wants sent, not which m-lines there are."""
 
@@ -45,7 +46,7 @@ class StreamInfo:
     video_enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Display:
     """A decoded display. `can_receive_messages` is None in all shapes but D1."""
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Any
+
+from emulator.values import value_class
 
 MAX_FRAME_BYTES = 64 * 1024
 """Bound on one text frame, unless another is set. The largest honest one, an offer with a long candidate list, stays
@@ -53,13 +55,13 @@ class FrameError(Exception):
         self.transaction = transaction
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Jsep:
     type: str
     sdp: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Request:
     """One client frame. Missing optional parts are None."""
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from emulator.clock import iso_microseconds, iso_seconds
+from emulator.values import value_class
 
 Json = dict[str, Any]
 
@@ -267,7 +268,7 @@ class Room:
         return text + "}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomRecording:
     """An imported one may have nearly nothing set."""
 
@@ -291,7 +292,7 @@ class RoomRecording:
         return _set_fields(self, "room_recording")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RoomComposition:
     """An imported one may have nearly nothing set. `video_layout`: region name -> region."""
 
@@ -333,7 +334,7 @@ def _set_fields(resource: RoomRecording | RoomComposition, record_type: str) -> 
     return body
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ClientTokens:
     """Answer of both token calls; a refresh makes no new refresh token (section 3, "Tokens"). Times: unix seconds."""
 

@@ -6,6 +6,8 @@ import enum
 import re
 from dataclasses import dataclass, field
 
+from emulator.values import value_class
+
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{1,32})\s+([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){1,63})")
 
 
@@ -79,7 +81,7 @@ class Setup(enum.Enum):
     HOLDCONN = "holdconn"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Fingerprint:
     """Hash of a certificate (RFC 8122 section 5): algorithm in lower case, value as `AB:CD:...` in upper case."""
 
@@ -98,7 +100,7 @@ class Fingerprint:
         return f"{self.algorithm} {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Candidate:
     """An ICE candidate (RFC 8839 section 5.1); `address` may be a name (mDNS)."""
 
@@ -153,7 +155,7 @@ class Candidate:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Origin:
     """The `o=` line (RFC 8866 section 5.2)."""
 
@@ -166,7 +168,7 @@ class Origin:
         return f"{self.username} {self.session_id} {self.session_version} IN {with_family(self.address)}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Group:
     """`a=group` (RFC 5888), e.g. BUNDLE with its mids."""
 
@@ -177,7 +179,7 @@ class Group:
         return " ".join((self.semantics, *self.mids))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Codec:
     """One payload type: `a=rtpmap`, `a=fmtp`, `a=rtcp-fb` together. A bare fmtp word has the value ""."""
 
@@ -205,7 +207,7 @@ class Codec:
         return ";".join(f"{key}={value}" if value else key for key, value in self.fmtp)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Msid:
     """`a=msid` (RFC 8830): stream "-" means no stream; a sender without a track may leave out the track."""
 
@@ -228,7 +230,7 @@ class Source:
         return self.attributes.get("cname")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SourceGroup:
     """`a=ssrc-group`, e.g. FID (media and its retransmissions) or SIM."""
 
@@ -239,7 +241,7 @@ class SourceGroup:
         return " ".join((self.semantics, *map(str, self.ssrcs)))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Rid:
     """`a=rid` (RFC 8851): direction is `send` or `recv`."""
 
@@ -251,7 +253,7 @@ class Rid:
         return f"{self.id} {self.direction}" + (f" {self.restrictions}" if self.restrictions else "")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Simulcast:
     """`a=simulcast` (RFC 8853): per direction the streams, each a tuple of alternative rids (`~` means paused)."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+from emulator.values import value_class
 
 CHANNEL_LABEL = "JanusDataChannel"
 MAX_FRAME_BYTES = 256 * 1024
@@ -48,7 +49,7 @@ class TextFrameError(Exception):
         self.transaction = transaction
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TextRequest:
     """One request of a client; what it asks for is `kind` (`join`, `message`, ...)."""
 

@@ -89,3 +89,15 @@ def test_fixture_costs_less_than_2_ms_per_test(pytester: pytest.Pytester) -> Non
     assert len(spent["test_with"]) == len(spent["test_without"]) == 2000
     assert per_test["test_with"] - per_test["test_without"] < PER_TEST_MS, per_test
     print(f"ms for set-up and tear-down: {per_test}")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_garbage_collector_is_left_as_it_was_found(pytester: pytest.Pytester, collects: bool) -> None:
+    pytester.makeconftest(f"import gc; gc.{'enable' if collects else 'disable'}()")
+    pytester.makepyfile(f"""
+        import gc
+
+        def test_it(rooms_emulator_server):
+            assert gc.isenabled() is {collects}
+    """)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)

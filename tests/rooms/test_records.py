@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
 from datetime import timedelta
@@ -17,6 +16,7 @@ from emulator.rooms.errors import DomainError
 from emulator.rooms.happenings import EVENT_TYPES
 from emulator.rooms.records import Records
 from emulator.rooms.room import RoomSettings
+from emulator.values import value_class
 from tests.rooms.kit import START, make_account
 
 
@@ -100,7 +100,7 @@ def _check_rules(records: Records) -> None:
 
 
 def test_event_of_a_foreign_kind_is_refused() -> None:
-    @dataclasses.dataclass(frozen=True, slots=True)
+    @value_class(frozen=True, slots=True)
     class Odd(Event):
         type = "odd"
 

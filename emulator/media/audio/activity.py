@@ -9,6 +9,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from emulator.values import value_class
+
 K = TypeVar("K", bound=Hashable)
 
 THRESHOLD_DBFS = -45.0  # above a quiet room's noise (-50), below speech (-40 and louder)
@@ -17,7 +19,7 @@ HOLD = 0.6  # s of quiet: longer than the pauses between words
 _LONGEST_STEP = 0.1  # s that one observation may stand for: a gap in the packets is no speech
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TalkSettings:
     """See `Talkers`."""
 
@@ -26,7 +28,7 @@ class TalkSettings:
     hold: float = HOLD
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Transition(Generic[K]):
     """One of the watched began or stopped to talk."""
 

@@ -8,9 +8,9 @@ holds is bounded to half a second; older packets are dropped beyond that.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from emulator.media.audio.opus import FRAME, SAMPLE_RATE
+from emulator.values import value_class
 
 LEAST_DELAY = 2 * FRAME  # samples: 40 ms
 MOST_DELAY = 4 * FRAME  # samples: 80 ms
@@ -25,7 +25,7 @@ _UNKNOWN = (0, _SPAN, 0)
 _REMEMBERED = 64  # sequence numbers, to tell copies from late packets
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Packet:
     """An Opus packet of `samples` samples; `level` as in RFC 6464 (-dBov: 0 loudest, 127 silence) or None."""
 
@@ -34,7 +34,7 @@ class Packet:
     level: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Play:
     """Decode this packet, then leave out its first `trim` samples, which were concealed already."""
 
@@ -42,7 +42,7 @@ class Play:
     trim: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Conceal:
     """Invent this many samples."""
 

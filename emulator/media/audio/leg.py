@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from emulator.media.audio.jitter import CONCEALED_AT_MOST, JitterBuffer, Packet, Play
 from emulator.media.audio.opus import FRAME, OpusDecoder, OpusError, Samples, packet_samples
 from emulator.media.audio.stretch import LEAST_LAG, lengthen, shorten
+from emulator.values import value_class
 
 K = TypeVar("K", bound=Hashable)
 
@@ -39,7 +39,7 @@ def rise(samples: int) -> Samples:
 _RISES = {samples: rise(samples) for samples in (_OPENING, _CLOSING)}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LegStats:
     """What came in on a leg. Packets, except `concealed` and `lost` (samples at 48 kHz).
 

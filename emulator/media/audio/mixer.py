@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -28,6 +27,7 @@ from emulator.media.audio.leg import FLOOR_DBFS, HOLD_TICKS, SILENCE_DBFS, Leg, 
 from emulator.media.audio.limiter import limit
 from emulator.media.audio.opus import BITRATE, COMPLEXITY, FRAME, OpusEncoder, Samples
 from emulator.media.audio.pacer import PERIOD
+from emulator.values import value_class
 
 K = TypeVar("K", bound=Hashable)
 
@@ -40,7 +40,7 @@ class MixerError(ValueError):
     """The mixer was asked for something that contradicts what it holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MixedFrame(Generic[K]):
     """20 ms of Opus for one or more legs. Every receiving leg is in exactly one frame per tick."""
 

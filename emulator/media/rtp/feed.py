@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -27,6 +26,7 @@ from emulator.media.rtp.rtcp import (
 )
 from emulator.media.rtp.timing import PublisherClock, Timeline
 from emulator.media.rtp.video_payloads import VIDEO_CODECS
+from emulator.values import value_class
 
 Send = Callable[[bytes], object]
 OnAudio = Callable[[bytes, int, int, int | None], object]
@@ -36,7 +36,7 @@ REPORT_INTERVAL = 0.5  # seconds between receiver reports with REMB
 DEFAULT_CLOCK_RATES: dict[Kind, int] = {"audio": 48000, "video": 90000}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FeedStats:
     """A snapshot of one feed.
 

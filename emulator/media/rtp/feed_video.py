@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from emulator.media.rtp.errors import RtpPlaneError
 from emulator.media.rtp.formats import PayloadFormat
@@ -12,9 +11,10 @@ from emulator.media.rtp.inbound import InboundStats
 from emulator.media.rtp.layers import VideoLayer, VideoSubscriber, Viewer
 from emulator.media.rtp.rtcp import Nack, Pli, ReportBlock, RtcpPacket, SenderReport
 from emulator.media.rtp.timing import PublisherClock
+from emulator.values import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Simulcast:
     """What was negotiated: the layers' rids, best first, and the ids of the header extensions that tell them apart
     (RFC 8852)."""
@@ -24,7 +24,7 @@ class Simulcast:
     repaired_rid_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LayerStats:
     """One layer; `rid` is None without simulcast, `bitrate` in bit/s of payload. `viewers` get it at present."""
 

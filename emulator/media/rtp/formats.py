@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from emulator.values import value_class
 
 Kind = Literal["audio", "video"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PayloadFormat:
     """One `a=rtpmap` line, with the `apt` of its `a=fmtp` line for retransmission formats.
 

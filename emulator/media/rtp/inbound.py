@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from emulator.media.rtp.nack import MissingPackets
 from emulator.media.rtp.rtcp import SenderReport
 from emulator.media.rtp.sequence import extend_sequence, timestamp_delta
 from emulator.media.rtp.stats import MAX_MISORDER, ReceiveStatistics
 from emulator.media.rtp.timing import PublisherClock, Timeline
 from emulator.media.rtp.vp8 import Vp8Descriptor
+from emulator.values import value_class
 
 
 class MediaPacket:
@@ -45,7 +44,7 @@ class MediaPacket:
         self.level = level
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class InboundStats:
     """What came from the publisher of one kind, over all of its SSRCs.
 

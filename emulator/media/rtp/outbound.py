@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from emulator.media.rtp.header import HEADER
@@ -14,9 +13,10 @@ from emulator.media.rtp.rtcp import ReportBlock, SenderReport
 from emulator.media.rtp.rtx import RetransmissionStream
 from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
 from emulator.media.rtp.vp8 import Vp8Descriptor
+from emulator.values import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OutboundStats:
     """What was sent of one kind, and what the receiver last said about it.
 

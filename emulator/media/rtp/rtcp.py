@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from struct import Struct
 
 from emulator.media.rtp.errors import RtcpError
+from emulator.values import value_class
 
 __all__ = [
     "Bye",
@@ -41,7 +41,7 @@ _PAIR = Struct("!II")
 _NACK_ITEM = Struct("!HH")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReportBlock:
     """RFC 3550 6.4.1. `fraction_lost` in 1/256, `cumulative_lost` may be negative, `jitter` in clock ticks,
     `last_sr` the middle 32 bits of the NTP time of the last SR, `delay` since then in 1/65536 s."""
@@ -55,7 +55,7 @@ class ReportBlock:
     delay: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SenderReport:
     """`ntp` is the 64-bit NTP time at which the RTP clock showed `rtp_timestamp`."""
 
@@ -67,7 +67,7 @@ class SenderReport:
     reports: tuple[ReportBlock, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReceiverReport:
     """What one receiver saw of each source."""
 
@@ -75,14 +75,14 @@ class ReceiverReport:
     reports: tuple[ReportBlock, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Sdes:
     """Source descriptions: (SSRC, CNAME) pairs; other items are skipped when parsing."""
 
     cnames: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Bye:
     """These sources have left."""
 
@@ -90,7 +90,7 @@ class Bye:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Nack:
     """`lost` are 16-bit sequence numbers of `media_ssrc`, ascending modulo 2^16."""
 
@@ -99,7 +99,7 @@ class Nack:
     lost: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Pli:
     """Picture loss indication: a keyframe is wanted."""
 
@@ -107,7 +107,7 @@ class Pli:
     media_ssrc: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Fir:
     """Full intra request: (SSRC, command number) pairs."""
 
@@ -115,7 +115,7 @@ class Fir:
     requests: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Remb:
     """Receiver estimated maximum bitrate in bit/s over all `ssrcs`. Only 18 bits of it travel: the rest is cut off."""
 

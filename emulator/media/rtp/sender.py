@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from emulator.media.rtp.errors import RtcpError, RtpError
@@ -24,6 +23,7 @@ from emulator.media.rtp.rtcp import (
     serialise_compound,
 )
 from emulator.media.rtp.timing import ntp_time, round_trip_time
+from emulator.values import value_class
 
 REPORT_INTERVAL = 1.0  # seconds between sender reports
 RESENDS = 256
@@ -31,7 +31,7 @@ RESENDS = 256
 were too many, asks for all of them again and again: unbounded, the answers keep the path full for ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SenderStats:
     """`bytes` are payload bytes; `fraction_lost` is 0 to 1 and `round_trip` in seconds, None before a report tells."""
 

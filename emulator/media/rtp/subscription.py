@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
@@ -25,13 +24,14 @@ from emulator.media.rtp.rtcp import (
     serialise_compound,
 )
 from emulator.media.rtp.rtx import RetransmissionStream
+from emulator.values import value_class
 
 SENDER_REPORT_INTERVAL = 1.0  # seconds between sender reports of one subscription ...
 EARLY_INTERVAL = 0.2  # ... and of the first ones: a browser syncs sound and picture from the second report of each on
 EARLY_REPORTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SubscriptionStats:
     """A snapshot of one subscription. `malformed` counts RTCP datagrams dropped as unreadable.
 

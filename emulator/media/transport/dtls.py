@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
+from emulator.values import value_class
 from emulator.wire.sdp import Fingerprint
 
 from .flight import Flight
@@ -38,7 +38,7 @@ _CIPHERS = (
 FINGERPRINT_HASHES = {"sha-256": hashlib.sha256, "sha-384": hashlib.sha384, "sha-512": hashlib.sha512}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Profile:
     """An SRTP protection profile with the sizes of its master key and salt in bytes."""
 
@@ -54,7 +54,7 @@ _PROFILES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SrtpKeys:
     """Master key followed by master salt for each direction. `profile` is OpenSSL's name."""
 

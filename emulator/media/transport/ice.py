@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from emulator.values import value_class
 from emulator.wire.sdp import Candidate
 
 from .parameters import Address, PeerTimeouts, Scheduler, TimerHandle
@@ -16,7 +17,7 @@ MAX_EARLY_ADDRESSES = 8
 """Addresses remembered of checks that arrive before the other end's description."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class IceCredentials:
     """The short-term credentials of one end (RFC 8445 section 5.3)."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from emulator.values import value_class
 from emulator.wire.sdp import Codec, Direction, MediaDescription, Msid, SourceGroup
 
 from .parameters import DtlsRole, TransportParameters
@@ -52,7 +53,7 @@ def rtx_for(codec: Codec, payload_type: int) -> Codec:
     return Codec(payload_type, "rtx", codec.clock_rate, fmtp=(("apt", str(codec.payload_type)),))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LocalSource:
     """What we announce about a stream we send: its SSRC, cname, and ids of stream and track (`a=msid`)."""
 
@@ -63,7 +64,7 @@ class LocalSource:
     rtx_ssrc: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AnswerPolicy:
     """What an answer takes of an offer.
 
@@ -95,7 +96,7 @@ VIEWER_POLICY = AnswerPolicy()
 """For a client that answers a server's offer of streams: it only receives."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class NegotiatedMedia:
     """One m-line as agreed. `accepted` False means port 0: then only mid and kind mean anything.
 
@@ -125,7 +126,7 @@ class NegotiatedMedia:
         return self.codecs[0]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Negotiated:
     """The outcome of one offer and answer: give `remote` and `dtls_role` to `Peer.set_remote`."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from emulator.values import value_class
 from emulator.wire.sdp import (
     Codec,
     Direction,
@@ -39,7 +40,7 @@ SCTP_PORT = 5000
 MAX_MESSAGE_SIZE = 262144
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OfferedMedia:
     """One m-line of an offer of ours. Use `audio`, `video` and `data` to make the usual ones."""
 

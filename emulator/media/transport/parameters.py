@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from emulator.values import value_class
 from emulator.wire.sdp import Candidate, Fingerprint, Setup
 
 Address = tuple[str, int] | tuple[str, int, int, int]
@@ -27,7 +27,7 @@ class PeerRole(enum.Enum):
     CLIENT = "client"  # full ICE: sends checks, nominates
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TransportParameters:
     """One end's half of a connection, as carried in a session description.
 
@@ -42,7 +42,7 @@ class TransportParameters:
     ice_lite: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PeerTimeouts:
     """Timers of one peer, in seconds.
 
@@ -63,7 +63,7 @@ class PeerTimeouts:
     check_retry_limit: float = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DataLimits:
     """Bounds of one peer's data channels: `unsent`, in bytes, what may wait in one channel for an other end that does
     not read; `channels`, how many there may be.

@@ -7,7 +7,9 @@ import hmac
 import ipaddress
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from emulator.values import value_class
 
 from .errors import StunError
 from .parameters import Address
@@ -51,7 +53,7 @@ class Attribute(enum.IntEnum):
 _KNOWN = frozenset(int(each) for each in Attribute)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StunMessage:
     """A parsed message; `attributes` are those that count, in order, without integrity and fingerprint."""
 
