@@ -175,12 +175,16 @@ def within(begin: float, end: float, spans: list[tuple[float, float]]) -> bool:
 
 
 def pulses(samples: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:
-    """Seconds at which a `Pulse` becomes loud: where 10 ms have twice what is usual, after 100 ms that had not."""
+    """Seconds at which a `Pulse` becomes loud: where 30 ms have twice what is usual, after 100 ms that had not.
+
+    Less than that is a click, as where a busy machine has left out some of the sound.
+    """
     size = 480
     blocks = samples[: len(samples) // size * size].reshape(-1, size)
     loud = np.sqrt((blocks**2).mean(axis=1)) > 0.05
+    lasting = loud[:-2] & loud[1:-1] & loud[2:]
     return [
         float(number * size / 48_000)
-        for number in range(10, len(loud))
-        if loud[number] and not loud[number - 10 : number].any()
+        for number in range(10, len(lasting))
+        if lasting[number] and not lasting[number - 10 : number].any()
     ]
