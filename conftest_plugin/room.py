@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from conftest_plugin.errors import WrongArgument
-
-_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,3 @@ def room_id_of(room: AnyRoom) -> str:
     if not isinstance(found, str) or not found:
         raise WrongArgument(f"expected a room, its id or its unique name, got {room!r:.100}")
     return found
-
-
-def is_room_id(text: str) -> bool:
-    return _ID.fullmatch(text) is not None

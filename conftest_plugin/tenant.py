@@ -15,10 +15,10 @@ from conftest_plugin.errors import RequestRefused, WrongArgument
 from conftest_plugin.hosts import AccountSettings, Host
 from conftest_plugin.journal import Journal
 from conftest_plugin.rest import Rest
-from conftest_plugin.room import AnyRoom, Room, is_room_id, room_id_of
+from conftest_plugin.room import AnyRoom, Room, room_id_of
 from conftest_plugin.webhooks import WebhookInbox
 from emulator.clients.admin_client import AdminClient, AdminRefused
-from emulator.clients.company import Person, named
+from emulator.clients.company import Person, is_id, named
 
 # Codecs and the grammar of scenarios are loaded by those who need them: the emulator starts in half the time.
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Tenant:
     async def _id_of(self, room: AnyRoom) -> str:
         """A text that is no id is a unique name. Raises RequestRefused, LookupError, WrongArgument."""
         named = room_id_of(room)
-        return named if is_room_id(named) else (await self.find_room(named)).id
+        return named if is_id(named) else (await self.find_room(named)).id
 
     async def _lasting_token(self, room_id: str) -> str:
         """For participants made here: no test wants to know how they renew theirs. Raises RequestRefused."""

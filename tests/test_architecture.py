@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS: list[set[str]] = [
-    {"clock", "travelling_clock", "events", "wire", "faults", "wirelog", "tally", "probes", "values"},
+    {"clock", "travelling_clock", "events", "wire", "faults", "wirelog", "tally", "probes", "values", "redaction"},
     {"rooms", "media", "store"},
     {"conference"},
     {"api", "signaling", "webhooks", "recording"},

@@ -13,7 +13,8 @@ import pytest
 
 from emulator.clock import RealClock
 from emulator.events import EventLog
-from emulator.wirelog import MAX_TEXT, REDACTED, Line, WireLog, WireLogs, redacted
+from emulator.redaction import REDACTED, redacted
+from emulator.wirelog import MAX_TEXT, Line, WireLog, WireLogs
 
 AT = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"

@@ -12,7 +12,7 @@ from emulator.values import value_class
 NAMES = ("username", "name", "displayName", "display_name", "userName", "nickname")
 """Members of a context that tell people apart, the most likely first; apps choose them freely."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Known(Protocol):
@@ -87,6 +87,7 @@ class Company:
 
 
 def is_id(text: str) -> bool:
+    """Whether it has the form of one; a name that has it is nobody's."""
     return _UUID.fullmatch(text) is not None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emulator.clients.errors import ProtocolViolation
-from emulator.clients.peer import MixConnection
+from emulator.clients.mix_connection import MixConnection
 from emulator.clients.roster import Participant, Roster
 from emulator.clients.signaling import AUDIOBRIDGE, VIDEOROOM, JanusClient
 from emulator.wire import display as displays

@@ -1,4 +1,4 @@
-"""A browser's peer connections: publisher, subscriber and mix, each on a UDP socket of its own.
+"""A browser's peer connections, each on a UDP socket of its own; that to the mixed audio is in `mix_connection`.
 
 The socket is its own because the server tells its peers apart by address and serves all of them from one port.
 """
@@ -12,13 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from emulator.clients.audio_reception import AudioReception
 from emulator.clients.beat import beat_of
 from emulator.clients.client_socket import ClientSocket
 from emulator.clients.errors import MediaError
 from emulator.clients.sources.base import VideoCodec
 from emulator.clients.stream_receiver import StreamReceiver
-from emulator.clients.unheard_mix import UnheardMix
 from emulator.media.rtp.assembler import Frame
 from emulator.media.rtp.errors import RtcpError, RtpError
 from emulator.media.rtp.rtcp import SenderReport, parse_compound
@@ -47,10 +45,6 @@ log = logging.getLogger("emulator.clients")
 CONTROL_SECS = 0.1
 CALM_SECS = 0.25
 """Between two looks at a connection that asks for nothing again: only its reports are due, each second."""
-REST_SECS = 0.1
-"""Between two looks at a mix that nobody listens to."""
-ATTENTION_SECS = 5.0
-"""So long after somebody took samples of a mix it is still listened to."""
 CONNECT_SECS = 10.0
 CLOSE_NOTIFY = "close_notify"
 """What the reason of an orderly end names."""
@@ -253,112 +247,12 @@ class PublisherConnection(PeerConnection):
 
     def accept(self, answer: str) -> None:
         """Raises MediaError for an answer that is none, or does not take both kinds (S-72)."""
-        negotiated = _accepted(self.name, answer, self._offered)
-        audio, video = (_sending(self.name, negotiated, mid, "S-72") for mid in ("0", "1"))
+        negotiated = accepted(self.name, answer, self._offered)
+        audio, video = (sending(self.name, negotiated, mid, "S-72") for mid in ("0", "1"))
         self.audio = self._make_sender(audio, self._ssrcs[0])
         layers = zip(self._layer_ssrcs, video.rids or (None,), strict=False)  # without rids one is left
         self.videos = tuple(self._make_sender(video, ssrc, rid) for ssrc, rid in layers)
         self._begin(negotiated)
-
-
-class MixConnection(PeerConnection):
-    """MIX: one audio m-line, `sendrecv`. Nothing is sent until somebody does so through `audio`.
-
-    What comes is given to `heard`. As long as nobody listens there, it is only counted and kept (`unheard_mix.py`).
-    Without `listens` it is `sendonly`, and nothing comes.
-    """
-
-    def __init__(self, name: str, settings: MediaSettings, *, heard: AudioReception, listens: bool = True) -> None:
-        super().__init__(name, settings)
-        self.audio: RtpSender | None = None
-        self._heard = heard
-        self._listens = listens
-        self._unheard: UnheardMix | None = None
-        self._listened_at: float | None = None
-        self._asleep = False
-        self._sealed: list[bytes] = []
-        self._rest = beat_of(self._loop, REST_SECS)
-        self._ssrc = settings.ssrc()
-        source = LocalSource(self._ssrc, settings.cname, "-", settings.uuid())  # a sender without a track (S-61)
-        direction = Direction.SENDRECV if listens else Direction.SENDONLY
-        self._offered = (OfferedMedia.audio("0", direction, source=source),)
-
-    def offer(self) -> str:
-        return make_offer(self._offered, self._peer.local)
-
-    def accept(self, answer: str) -> None:
-        """Raises MediaError for an answer that is none, or does not send: the SDK would time out (S-58, T-24)."""
-        negotiated = _accepted(self.name, answer, self._offered)
-        media = _sending(self.name, negotiated, "0", "S-58")
-        self.audio = self._make_sender(media, self._ssrc)
-        if self._listens:
-            self._receive_mix(media)
-        self._begin(negotiated)
-
-    def _receive_mix(self, media: NegotiatedMedia) -> None:
-        if not media.direction.receives:
-            raise MediaError(f"{self.name}: expected the answer's audio to be sendrecv (S-58), got {_theirs(media)}")
-        self._unheard = UnheardMix(
-            self._make_receiver(media, self._heard.receive),
-            unseal=self._peer.unseal,
-            on_malformed=self._malformed,
-        )
-        self._heard.on_listen = self._listen
-
-    def close(self) -> None:
-        self._rest.remove(self._look)
-        super().close()
-
-    def _connected(self) -> None:
-        super()._connected()
-        if self._unheard is None:
-            return
-        self._rest.add(self._look)
-        if self._listened_at is None:
-            self._fall_asleep()
-
-    def _look(self) -> None:
-        """Ten times a second: read what has come, or see whether anybody still listens."""
-        if self._asleep:
-            self._read()
-        elif self._listened_at is not None and self._loop.time() - self._listened_at > ATTENTION_SECS:
-            self._fall_asleep()
-
-    def _fall_asleep(self) -> None:
-        self._asleep = True
-        self._peer.seal(self._sealed.append)
-        self._socket.rest()
-
-    def _malformed(self) -> None:
-        self.malformed += 1
-
-    def _receive_rtcp(self, data: bytes) -> None:
-        if not self._asleep:
-            super()._receive_rtcp(data)
-            return
-        # A report that is read late would make the way look longer; the one before it still says how long it is.
-        for sender in self._senders:
-            sender.receive_rtcp(data)
-
-    def _read(self) -> None:
-        """What has come since the last time."""
-        self._socket.drain()
-        if self._sealed and self._unheard is not None:
-            self._heard.count(*self._unheard.receive(self._sealed, self._loop.time()))
-        self._sealed.clear()
-
-    def _listen(self) -> None:
-        """Somebody is about to take samples."""
-        self._listened_at = self._loop.time()
-        if not self._asleep:
-            return
-        assert self._unheard is not None  # made before the connection was begun
-        self._read()
-        self._asleep = False
-        for frame, at in self._unheard.open():
-            self._heard.keep(frame, at)
-        self._peer.seal(None)
-        self._socket.wake()
 
 
 class SubscriberConnection(PeerConnection):
@@ -387,19 +281,22 @@ class SubscriberConnection(PeerConnection):
         return text
 
 
-def _accepted(name: str, answer: str, offered: tuple[OfferedMedia, ...]) -> Negotiated:
+def accepted(name: str, answer: str, offered: tuple[OfferedMedia, ...]) -> Negotiated:
+    """What an answer comes to. Raises MediaError."""
     try:
         return accept_answer(answer, offered)
     except (SdpError, NegotiationError) as error:
         raise MediaError(f"{name}: the answer does not fit: {error}") from error
 
 
-def _sending(name: str, negotiated: Negotiated, mid: str, rule: str) -> NegotiatedMedia:
+def sending(name: str, negotiated: Negotiated, mid: str, rule: str) -> NegotiatedMedia:
+    """The m-line that receives what is sent. Raises MediaError, with the `rule` that wants it."""
     media = negotiated.by_mid(mid)
     if not media.accepted or not media.direction.sends:
-        raise MediaError(f"{name}: expected the answer to receive our {media.kind} ({rule}), got {_theirs(media)}")
+        raise MediaError(f"{name}: expected the answer to receive our {media.kind} ({rule}), got {theirs(media)}")
     return media
 
 
-def _theirs(media: NegotiatedMedia) -> str:
+def theirs(media: NegotiatedMedia) -> str:
+    """The direction that the answer has, in words."""
     return media.direction.reversed.value if media.accepted else "a rejected m-line"

@@ -39,8 +39,9 @@ from emulator.clients.events import (
 )
 from emulator.clients.joined import Background, Joined
 from emulator.clients.media_host import media_host_for
+from emulator.clients.mix_connection import MixConnection
 from emulator.clients.mix_input import MixInput
-from emulator.clients.peer import MediaSettings, MixConnection
+from emulator.clients.peer import MediaSettings
 from emulator.clients.published_stream import send_block
 from emulator.clients.publishing import Publishing
 from emulator.clients.roster import Participant, Roster, Stream

@@ -15,7 +15,8 @@ import pytest
 from emulator.clients.audio_reception import AudioReception
 from emulator.clients.audio_track import encode_block
 from emulator.clients.errors import MediaError
-from emulator.clients.peer import MediaSettings, MixConnection, PublisherConnection, SubscriberConnection
+from emulator.clients.mix_connection import MixConnection
+from emulator.clients.peer import MediaSettings, PublisherConnection, SubscriberConnection
 from emulator.clients.room_session import shared_certificate
 from emulator.clients.sources.base import Identity
 from emulator.clients.sources.test_card import DEFAULT_FORMAT, TestCardSource

@@ -9,14 +9,14 @@ import socket
 import pytest
 
 from emulator.media.transport.errors import BindError
-from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket, open_client_peer
+from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket
 
 from .transport_kit import (
     CERTIFICATE,
-    OTHER_CERTIFICATE,
     Watched,
     connect,
     connected_pair,
+    open_client,
     open_socket,
     rtp_packet,
 )
@@ -128,6 +128,24 @@ async def test_the_addresses_of_a_peer_are_bounded_and_keep_the_selected_one() -
     media_socket.close()
 
 
+async def test_nothing_leaves_by_a_closed_socket() -> None:
+    """Its descriptor may be another socket's by then."""
+    media_socket = open_socket()
+    client, server = await connected_pair(media_socket)
+    address = server.peer.selected_address
+    assert address is not None
+    media_socket.close()
+    await client.ended()
+    before = media_socket.stats.sent, media_socket.stats.received
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heir:
+        heir.bind(("127.0.0.1", 0))
+        heir.sendto(b"mine", heir.getsockname())
+        media_socket.post(4, address)
+        media_socket._readable()
+        assert heir.recv(10) == b"mine"
+    assert (media_socket.stats.sent, media_socket.stats.received) == before
+
+
 async def test_closed_peers_leave_nothing_behind() -> None:
     media_socket = open_socket()
     for _ in range(3):
@@ -187,7 +205,7 @@ async def test_an_ipv6_address_works_the_same() -> None:
         media_socket = MediaSocket.open("::1", 0, loop=loop, certificate=CERTIFICATE)
     except BindError:
         pytest.skip("no IPv6 loopback address here")
-    client = Watched(open_client_peer("::1", loop=loop, certificate=OTHER_CERTIFICATE))
+    client = open_client("::1")
     server = Watched(media_socket.create_peer())
     connect(client.peer, server.peer)
     await client.connected()

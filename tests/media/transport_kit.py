@@ -11,13 +11,14 @@ from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from emulator.clients.client_socket import ClientSocket
 from emulator.media.transport.answer import accept_answer, make_answer
 from emulator.media.transport.dtls import Certificate
 from emulator.media.transport.negotiation import PUBLISHER_POLICY, LocalSource, Negotiated
 from emulator.media.transport.offer import OfferedMedia, make_offer
-from emulator.media.transport.parameters import PeerTimeouts, TransportParameters
+from emulator.media.transport.parameters import PeerRole, PeerTimeouts, TransportParameters
 from emulator.media.transport.peer import Peer, PeerState
-from emulator.media.transport.udp import MediaSocket, open_client_peer
+from emulator.media.transport.udp import MediaSocket
 from emulator.wire.sdp import Candidate, Direction
 
 CERTIFICATE = Certificate.generate()
@@ -83,9 +84,9 @@ def open_socket(*, timeouts: PeerTimeouts | None = None) -> MediaSocket:
     return MediaSocket.open("127.0.0.1", 0, loop=asyncio.get_running_loop(), certificate=CERTIFICATE, timeouts=timeouts)
 
 
-def open_client(*, timeouts: PeerTimeouts | None = None) -> Watched:
-    loop = asyncio.get_running_loop()
-    return Watched(open_client_peer("127.0.0.1", loop=loop, certificate=OTHER_CERTIFICATE, timeouts=timeouts))
+def open_client(host: str = "127.0.0.1", *, timeouts: PeerTimeouts | None = None) -> Watched:
+    own = ClientSocket.open_for_one(host, loop=asyncio.get_running_loop(), certificate=OTHER_CERTIFICATE)
+    return Watched(own.create_peer(PeerRole.CLIENT, timeouts=timeouts))
 
 
 def negotiate(client: Peer, server: Peer) -> tuple[Negotiated, Negotiated]:

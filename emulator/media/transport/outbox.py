@@ -109,7 +109,7 @@ class ManyOutbox(Outbox):
         self._messages = many.Messages(
             names=[0] * slots,
             name_bytes=28 if self._is_ipv6 else 16,
-            places=[place.address for place in self._places],
+            places=[many.address_of(place.data) for place in self._places],
             place_bytes=0,
         )
         self._lengths, self._names = self._messages.lengths, self._messages.names

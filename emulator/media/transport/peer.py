@@ -223,7 +223,10 @@ class Peer:
             self._start_dtls()
 
     def send_rtp(self, packet: bytes) -> bool:
-        """Protects and sends one RTP packet. False (and counted) if not connected or the socket is full."""
+        """Protects and sends one RTP packet. False (and counted) if not connected or the socket is full.
+
+        What leaves with others, in the wake of what was read (`Outbox`), and finds it full is counted by the socket.
+        """
         srtp, address = self._srtp, self._address
         if srtp is not None and address is not None:
             size = srtp.protect_rtp(packet)

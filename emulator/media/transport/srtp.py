@@ -38,12 +38,6 @@ class PacketBuffer:
         self.data = bytearray(LONGEST_PACKET + _TRAILER)
         self.view = memoryview(self.data)
         self.pointer = ffi.from_buffer(self.data)
-        self.length = ffi.new("int *")
-
-    @property
-    def address(self) -> int:
-        """Where it begins in memory; it stays there."""
-        return int(ffi.cast("uintptr_t", self.pointer))
 
     def fill(self, packet: bytes) -> int:
         """Puts a packet there that comes by another way. Its size; what is too long is cut off."""
@@ -136,7 +130,7 @@ class SrtpSession:
     def _unprotector(
         self, buffer: PacketBuffer, process: Process, handle: object, name: str
     ) -> Callable[[int], bytes | None]:
-        errors, view, pointer, length = self.errors, buffer.view, buffer.pointer, buffer.length
+        errors, view, pointer, length = self.errors, buffer.view, buffer.pointer, ffi.new("int *")
 
         def unprotect(size: int) -> bytes | None:
             length[0] = size

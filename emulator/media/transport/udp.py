@@ -136,7 +136,7 @@ class MediaSocket:
     def create_peer(self, role: PeerRole = PeerRole.SERVER, *, timeouts: PeerTimeouts | None = None) -> Peer:
         """A NEW peer on this socket with credentials of its own.
 
-        Any number of SERVER peers share a socket. A CLIENT peer needs a socket of its own (see `open_client_peer`):
+        Any number of SERVER peers share a socket. A CLIENT peer needs a socket of its own:
         several connections between the same two addresses cannot be told apart.
 
         Raises `TransportStateError` if the socket is closed, full, or would mix a client peer with others.
@@ -171,6 +171,7 @@ class MediaSocket:
         self.outbox.flush()  # if this is in the wake of something that has been read
         for peer in self.peers:
             peer.close()
+        self.outbox.cut = True  # its descriptor may soon be another socket's
         self._loop.remove_reader(self._fd)
         self._sock.close()
 
@@ -220,7 +221,7 @@ class MediaSocket:
 
     def _readable(self) -> None:
         """Drains up to one batch. The loop calls again at once while more is waiting."""
-        if self._reading:  # by whoever was told of a datagram: the rest of them comes when that is done
+        if self._reading or self._closed:  # called by whoever was told of a datagram: the rest comes when that is done
             return
         self._reading = True
         try:
@@ -298,33 +299,6 @@ class MediaSocket:
             self.stats.unknown += 1
             return
         peer.receive_stun(message, source)
-
-
-def open_client_peer(
-    host: str,
-    *,
-    loop: asyncio.AbstractEventLoop,
-    certificate: Certificate,
-    timeouts: PeerTimeouts | None = None,
-    random_bytes: Callable[[int], bytes] = os.urandom,
-) -> Peer:
-    """A CLIENT peer on a socket of its own on this host's address; the socket is closed when the peer ends.
-
-    Raises `BindError`.
-    """
-    return _ClientSocket.open(
-        host, loop=loop, certificate=certificate, timeouts=timeouts, random_bytes=random_bytes
-    ).create_peer(PeerRole.CLIENT)
-
-
-class _ClientSocket(MediaSocket):
-    """Lives exactly as long as its one peer."""
-
-    SLOTS = 8
-
-    def forget_peer(self, peer: Peer) -> None:
-        super().forget_peer(peer)
-        self.close()
 
 
 def _enlarge_buffers(sock: socket.socket) -> None:
