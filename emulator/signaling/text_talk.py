@@ -7,7 +7,7 @@ The official SDK waits for ever on anything but `success`, an error included: so
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from emulator.signaling import rules
 from emulator.signaling.allowance import Allowance
@@ -116,9 +116,14 @@ class TextTalk:
         self._check_owner(request, member.username)
         text = request.text("text")
         recipients = request.recipients()
-        date = f"{self._now().astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}+0000"
         frame = wire.serialise(
-            wire.message(self._members.room_number, member.username, date, text or "", whisper=recipients is not None)
+            wire.message(
+                self._members.room_number,
+                member.username,
+                self._now(),
+                text or "",
+                whisper=recipients is not None,
+            )
         )
         length = wire.size(frame)
         if length > MAX_FRAME_BYTES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -20,6 +21,7 @@ MAX_FRAME_BYTES = 256 * 1024
 Frame = dict[str, Any]
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """One for all: json.dumps makes a new one for each call that has options."""
+_TO_SECONDS = len("2026-01-01T00:00:00")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -158,8 +160,9 @@ def error(code: TextError, reason: str, transaction: str | None) -> Frame:
     return frame if transaction is None else {**frame, "transaction": transaction}
 
 
-def message(room: int, sender: str, date: str, text: str, *, whisper: bool) -> Frame:
-    """What a recipient gets. `text` is the sender's, unmodified (S-42)."""
+def message(room: int, sender: str, moment: datetime, text: str, *, whisper: bool) -> Frame:
+    """What a recipient gets. `moment` is in UTC, `text` the sender's, unmodified (S-42)."""
+    date = f"{moment.isoformat()[:_TO_SECONDS]}+0000"
     frame: Frame = {"textroom": "message", "room": room, "from": sender, "date": date, "text": text}
     return {**frame, "whisper": True} if whisper else frame
 

@@ -156,38 +156,86 @@ async def test_hundred_messages_in_a_burst_arrive_in_order(pair: tuple[End, End]
     assert await server.heard.count(100) == sent
 
 
-async def test_an_answer_leaves_at_once_and_before_the_acknowledgement(pair: tuple[End, End]) -> None:
-    """What waits for it comes first; and neither waits for the loop's next turn."""
+def chunk_types(packet: bytes) -> list[int]:
+    """Of an SCTP packet (RFC 9260 section 3.2): 0 is DATA, 3 an acknowledgement."""
+    types = []
+    at = 12
+    while at + 4 <= len(packet):
+        kind, _, length = unpack_from("!BBH", packet, at)
+        types.append(kind)
+        at += length + -length % 4
+    return types
+
+
+async def test_answers_leave_with_the_acknowledgement_and_what_is_for_others_before(
+    pair: tuple[End, End], media_socket: MediaSocket
+) -> None:
+    """Others wait for it; and nothing waits for the loop's next turn."""
     server, client = pair
-    channel = client.channels.open("quick")
+    other_server, other_client = make_pair(media_socket)
+    channel, other = client.channels.open("quick"), other_client.channels.open("other")
+    for each in (channel, other):
+        await opened(each)
+        each.send("before")
+    await server.heard.count(1)
+    await other_server.heard.count(1)
+    heard, overheard = Heard(), Heard()
+    heard.listen(channel)
+    overheard.listen(other)
+    (theirs,), (others,) = server.theirs, other_server.theirs
+    sent: list[tuple[str, list[int]]] = []
+
+    def watch(end: End, name: str) -> None:
+        association = end.channels._association
+        assert association is not None
+        send = end.channels._peer.send_data
+
+        def watched(packet: bytes) -> bool:
+            sent.append((name, chunk_types(packet)))
+            return send(packet)
+
+        association._transport._dtls.send = watched
+
+    watch(server, "who has asked")
+    watch(other_server, "another")
+    at_once: list[list[tuple[str, list[int]]]] = []
+
+    def answer(message: str | bytes) -> None:
+        theirs.send(f"{message!r} it is")
+        others.send("a question was asked")
+        theirs.send("done")
+        at_once.append(list(sent))
+        server.heard.add(message)
+
+    theirs.on_message = answer
+    channel.send("a question")
+    assert await heard.count(2) == ["'a question' it is", "done"]
+    assert await overheard.count(1) == ["a question was asked"]
+    assert at_once == [[("another", [0])]]
+    assert sent[:2] == [("another", [0]), ("who has asked", [3, 0, 0])]
+    for end in (other_client, other_server):
+        end.channels.close()
+        end.watched.peer.close()
+
+
+async def test_answers_that_do_not_fit_one_packet_leave_in_several(pair: tuple[End, End]) -> None:
+    server, client = pair
+    channel = client.channels.open("long")
     await opened(channel)
     heard = Heard()
     heard.listen(channel)
     channel.send("before")
     await server.heard.count(1)
     (theirs,) = server.theirs
-    sent: list[str] = []
-    send = server.channels._peer.send_data
+    answers = [f"{number}" * length for number, length in enumerate([700, 500, 1200, 1, 0, 5000, 3])]
 
-    def kind(packet: bytes) -> bool:
-        sent.append({0: "DATA", 3: "SACK"}.get(packet[12], "other"))  # the first chunk's type (RFC 9260 section 3.2)
-        return send(packet)
-
-    association = server.channels._association
-    assert association is not None
-    association._transport.transport._send = kind  # type: ignore[attr-defined]  # our own `_Dtls`, typed as aiortc's
-    at_once: list[list[str]] = []
-
-    def answer(message: str | bytes) -> None:
-        theirs.send(f"{message!r} it is")
-        at_once.append(list(sent))
-        server.heard.add(message)
+    def answer(_message: str | bytes) -> None:
+        for text in answers:
+            theirs.send(text)
 
     theirs.on_message = answer
-    channel.send("a question")
-    await heard.count(1)
-    assert at_once == [["DATA"]]
-    assert sent[:2] == ["DATA", "SACK"]
+    channel.send("go")
+    assert await heard.count(len(answers)) == answers
 
 
 async def test_sending_before_it_is_open_and_after_the_end_says_so(pair: tuple[End, End]) -> None:

@@ -46,7 +46,6 @@ class DataChannel:
         self.on_closed: Callable[[], None] = _ignore
         self._limits = limits
         self._inner: RTCDataChannel | None = None
-        self._association: SctpAssociation | None = None
         self._closed = False
 
     @property
@@ -82,8 +81,6 @@ class DataChannel:
             )
         try:
             inner.send(message)
-            if self._association is not None:
-                self._association.flush()
         except (ValueError, UnicodeEncodeError) as error:
             raise DataChannelError(f"data channel {self.label!r}: {error}") from error
 
@@ -94,7 +91,7 @@ class DataChannel:
         return "connecting" if self._inner is None else self._inner.readyState
 
     def _attach(self, association: SctpAssociation, inner: RTCDataChannel) -> None:
-        self._inner, self._association = inner, association
+        self._inner = inner
         association.on_event(inner, "open", self._opened)
         association.on_event(inner, "message", self._heard)
         association.on_event(inner, "close", self._close)

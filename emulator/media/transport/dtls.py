@@ -31,6 +31,7 @@ _RECORD_LIMIT = 1 << 14  # plaintext of one record (RFC 6347 section 4.1)
 _FLIGHT_CHUNK = 1 << 12  # bytes; most flights are smaller
 _CONTENT_TYPES = range(20, 26)
 _CHANGE_CIPHER_SPEC, _HANDSHAKE = 20, 22
+_ONE_MESSAGE = b"\x17\xfe"  # how a record of application data begins
 _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA"
@@ -171,6 +172,11 @@ class DtlsConnection:
         """A datagram from the other end."""
         if self._closed:
             return
+        if self.established and datagram[:2] == _ONE_MESSAGE and _record_end(datagram, 0) == len(datagram):
+            # As nearly always: it need not be asked whether there are more, or what there is to send.
+            self._ssl.bio_write(datagram)
+            self._read_message(len(datagram))
+            return
         if not _whole_records(datagram):
             self.malformed += 1
             return
@@ -300,21 +306,26 @@ class DtlsConnection:
 
     def _read(self) -> bool:
         """Passes on the data that has come; whether OpenSSL had something to send meanwhile."""
-        while not self._closed:
-            try:
-                message = self._ssl.recv(_RECORD_LIMIT)
-            except SSL.WantReadError:
-                break
-            except SSL.ZeroReturnError:
-                self._fail("DTLS close_notify from the other end")
-                return False
-            except SSL.Error as exc:
-                self._flush()
-                self._fail(f"DTLS error: {_describe(exc)}")
-                return False
-            self._flight.stop()
-            self._on_data(message)
+        while not self._closed and self._read_message(_RECORD_LIMIT):
+            pass
         return bool(self._flush())
+
+    def _read_message(self, limit: int) -> bool:
+        """Passes on the next message of at most `limit` bytes; False when there is none."""
+        try:
+            message = self._ssl.recv(limit)
+        except SSL.WantReadError:
+            return False
+        except SSL.ZeroReturnError:
+            self._fail("DTLS close_notify from the other end")
+            return False
+        except SSL.Error as exc:
+            self._flush()
+            self._fail(f"DTLS error: {_describe(exc)}")
+            return False
+        self._flight.stop()
+        self._on_data(message)
+        return True
 
     def _flush(self) -> list[bytes]:
         """Sends what OpenSSL has written, whole records per datagram; the datagrams."""
@@ -327,7 +338,7 @@ class DtlsConnection:
             written += read
             if len(read) < _FLIGHT_CHUNK:  # that was all: to be told so costs as much as to encrypt it
                 break
-        datagrams = list(pack_records(written, MTU)) if written else []
+        datagrams = list(pack_records(written, MTU)) if len(written) > MTU else [written] if written else []
         for datagram in datagrams:
             self._send(datagram)
         return datagrams
@@ -350,7 +361,7 @@ def pack_records(written: bytes, mtu: int) -> Iterator[bytes]:
     """
     start = end = 0
     while end < len(written):
-        following = end + _RECORD_HEADER + int.from_bytes(written[end + 11 : end + 13], "big")
+        following = _record_end(written, end)
         if following - start > mtu and end > start:
             yield written[start:end]
             start = end
@@ -363,8 +374,13 @@ def _whole_records(datagram: bytes) -> bool:
     while position + _RECORD_HEADER <= len(datagram):
         if datagram[position] not in _CONTENT_TYPES or datagram[position + 1] != 0xFE:
             return False
-        position += _RECORD_HEADER + int.from_bytes(datagram[position + 11 : position + 13], "big")
+        position = _record_end(datagram, position)
     return position == len(datagram) and position > 0
+
+
+def _record_end(records: bytes, start: int) -> int:
+    """Where the record ends that begins there."""
+    return start + _RECORD_HEADER + int.from_bytes(records[start + 11 : start + 13], "big")
 
 
 def _hex(digest: bytes) -> str:

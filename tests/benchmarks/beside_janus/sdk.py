@@ -2,8 +2,12 @@
 
     python -m tests.benchmarks.beside_janus.sdk [--pairs 15]
 
-Two pages of Chromium; times are those of the pages, from the SDK's call to its event. Janus has one room, so the
+Three pages of Chromium; times are those of the pages, from the SDK's call to its event. Janus has one room, so the
 emulator has one, too: a round joins it, uses it, and leaves it.
+
+A browser is busy with itself for a while after a page was opened, and after a stream was published (processes start,
+code is compiled, the encoder's rate rises). Whichever server comes to the next step sooner would be measured in the
+midst of that: so pages are opened beforehand, and messages are sent at the same distance from publishing.
 """
 
 from __future__ import annotations
@@ -26,6 +30,10 @@ from tests.browser.sdk_page import SdkPage
 
 MESSAGES = 10
 VIEWS = 2
+OPENED_SECS = 2.0
+"""How long pages have been open when the first one joins."""
+PUBLISHED_SECS = 4.0
+"""How long a stream has been there when messages are sent; all that comes before takes two seconds at most."""
 
 SEND = """async (text) => {
   const began = performance.timeOrigin + performance.now();
@@ -54,17 +62,20 @@ class Pages:
         self._config = {"roomId": room_id, "clientToken": token}
         self._contexts: list[BrowserContext] = []
 
-    async def join(self, name: str, *, messages: bool = False) -> tuple[SdkPage, float]:
-        """A connected page, and the milliseconds that took."""
+    async def open(self, name: str) -> SdkPage:
         context = await self._host.call(self._host.browser.new_context())
         self._contexts.append(context)
         await self._host.call(context.add_init_script(f"window.__ROOMS_EMULATOR_WS__ = '{self._proxy.url}'"))
         page = SdkPage(self._host, await self._host.call(context.new_page()), name)
         await page.open(self._host.app_url, self._origin)
-        config = {**self._config, "context": f'{{"username": "{name}"}}', "enableMessages": messages}
+        return page
+
+    async def join(self, page: SdkPage, *, messages: bool = False) -> float:
+        """Connect it; the milliseconds that took."""
+        config = {**self._config, "context": f'{{"username": "{page.name}"}}', "enableMessages": messages}
         took = await page.evaluate(JOIN, config, timeout=20)
         page.participant_id = (await page.state())["localParticipantId"]
-        return page, float(took)
+        return float(took)
 
     async def close(self) -> None:
         while self._contexts:
@@ -72,14 +83,14 @@ class Pages:
 
 
 async def _round(pages: Pages, found: Found) -> None:
-    bob, took = await pages.join("bob", messages=True)
-    found["connected with messages"].append(took)
-    alice, took = await pages.join("alice", messages=True)
-    found["connected with messages"].append(took)
-    carol, took = await pages.join("carol")
-    found["connected"].append(took)
+    bob, alice, carol = [await pages.open(name) for name in ("bob", "alice", "carol")]
+    await asyncio.sleep(OPENED_SECS)
+    for page in (bob, alice):
+        found["connected with messages"].append(await pages.join(page, messages=True))
+    found["connected"].append(await pages.join(carol))
     await bob.wait_event("participant_joined", carol.participant_id)
 
+    ready = asyncio.get_running_loop().time() + PUBLISHED_SECS
     began = await alice.evaluate(PUBLISH, TONE)
     published = await bob.wait_event("stream_published", alice.participant_id, "self")
     found["published"].append(published.t - began)
@@ -87,6 +98,7 @@ async def _round(pages: Pages, found: Found) -> None:
         selector = bob.video(alice.participant_id)
         found["first frame"].append(await bob.evaluate(FIRST_FRAME, [alice.participant_id, selector], timeout=15))
         await bob.unsubscribe(alice.participant_id)
+    await asyncio.sleep(ready - asyncio.get_running_loop().time())
     for _ in range(MESSAGES):
         since = await bob.mark()
         began = await alice.evaluate(SEND, "hello")
