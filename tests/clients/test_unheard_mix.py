@@ -13,7 +13,10 @@ from emulator.clients.stream_receiver import StreamReceiver
 from emulator.clients.unheard_mix import OPENED_EVERY, UnheardMix
 from emulator.media.rtp.header import HEADER
 from emulator.media.transport.dtls import SrtpKeys
-from emulator.media.transport.srtp import PacketBuffer, SrtpSession
+from emulator.media.transport.outbox import Outbox
+from emulator.media.transport.packet_buffer import PacketBuffer
+from emulator.media.transport.socket_stats import SocketStats
+from emulator.media.transport.srtp import SrtpSession
 from emulator.probes.tones import tones_in
 from tests.clients.conftest import MakeClient
 from tests.signaling.raw_client import RestRoom
@@ -26,9 +29,11 @@ class Line:
 
     def __init__(self) -> None:
         ours, theirs = os.urandom(30), os.urandom(30)
-        buffer = self.buffer = self.place = PacketBuffer()
-        self.sender = SrtpSession(SrtpKeys("SRTP_AES128_CM_SHA1_80", ours, theirs), buffer, self)
-        self.opener = SrtpSession(SrtpKeys("SRTP_AES128_CM_SHA1_80", theirs, ours), buffer, self)
+        buffer = self.buffer = PacketBuffer()
+        self.sent: list[bytes] = []
+        outbox = Outbox(lambda packet, _address: self.sent.append(bytes(packet)), 1, SocketStats())
+        self.sender = SrtpSession(SrtpKeys("SRTP_AES128_CM_SHA1_80", ours, theirs), buffer, outbox)
+        self.opener = SrtpSession(SrtpKeys("SRTP_AES128_CM_SHA1_80", theirs, ours), buffer, outbox)
         self.malformed = 0
         self.receiver = StreamReceiver(
             codec="opus",
@@ -52,9 +57,8 @@ class Line:
         return self.sealed(header + b"%d" % number)
 
     def sealed(self, packet: bytes) -> bytes:
-        size = self.sender.protect_rtp(packet)
-        assert size is not None
-        return bytes(self.place.view[:size])
+        assert self.sender.send_rtp(packet, ("", 0))
+        return self.sent.pop()
 
 
 @pytest.fixture

@@ -18,8 +18,11 @@ from emulator.media.transport.dtls import (
     SrtpKeys,
     pack_records,
 )
+from emulator.media.transport.outbox import Outbox
+from emulator.media.transport.packet_buffer import PacketBuffer
 from emulator.media.transport.parameters import DtlsRole, Scheduler
-from emulator.media.transport.srtp import PacketBuffer, SrtpSession
+from emulator.media.transport.socket_stats import SocketStats
+from emulator.media.transport.srtp import SrtpSession
 from emulator.wire.sdp import Fingerprint
 
 from .simulated_time import SimulatedTime
@@ -298,22 +301,17 @@ def test_records_are_packed_whole_and_in_order(records: list[bytes]) -> None:
         assert sum(map(len, inside)) <= 1200 or len(inside) == 1
 
 
-class Way:
-    """One place for what leaves."""
-
-    def __init__(self) -> None:
-        self.place = PacketBuffer()
-
-
 @pytest.mark.parametrize(("profile", "salt"), [("SRTP_AEAD_AES_128_GCM", 12), ("SRTP_AES128_CM_SHA1_80", 14)])
 def test_srtp_protects_and_drops_what_is_broken(profile: str, salt: int) -> None:
     left, right, ours, theirs = b"l" * (16 + salt), b"r" * (16 + salt), PacketBuffer(), PacketBuffer()
-    way = Way()
-    sender = SrtpSession(SrtpKeys(profile, left, right), ours, way)
-    receiver = SrtpSession(SrtpKeys(profile, right, left), theirs, way)
-    packet = rtp_packet(1)
-    protected = bytes(way.place.view[: sender.protect_rtp(packet)])
-    report = bytes(way.place.view[: sender.protect_rtcp(receiver_report())])
+    sent: list[bytes] = []
+    outbox = Outbox(lambda packet, _address: sent.append(bytes(packet)), 1, SocketStats())
+    sender = SrtpSession(SrtpKeys(profile, left, right), ours, outbox)
+    receiver = SrtpSession(SrtpKeys(profile, right, left), theirs, outbox)
+    packet, nowhere = rtp_packet(1), ("", 0)
+    assert sender.send_rtp(packet, nowhere)
+    assert sender.send_rtcp(receiver_report(), nowhere)
+    protected, report = sent
 
     assert receiver.unprotect_rtp(theirs.fill(protected[:-1] + b"?")) is None
     assert receiver.unprotect_rtp(theirs.fill(protected)) == packet
@@ -322,6 +320,8 @@ def test_srtp_protects_and_drops_what_is_broken(profile: str, salt: int) -> None
     assert receiver.unprotect_rtp(theirs.fill(b"\x80")) is None
     assert receiver.unprotect_rtcp(theirs.fill(b"\x80\xc8")) is None
     assert receiver.unprotect_rtp(theirs.fill(bytes(5000))) is None
-    assert sender.protect_rtp(bytes([128]) + bytes(5000)) is None
+    assert not sender.send_rtp(bytes([128]) + bytes(5000), nowhere)
+    assert not sender.send_rtp(b"\x80", nowhere)
     assert sum(receiver.errors.values()) == 5
-    assert sum(sender.errors.values()) == 1
+    assert sum(sender.errors.values()) == 2
+    assert len(sent) == 2

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from . import many
+from .packet_buffer import PacketBuffer
 from .parameters import Address
 from .socket_stats import SocketStats
-from .srtp import PacketBuffer
 
 MAX_NAMES = 4096
 """Addresses that are kept in the kernel's form."""
@@ -22,47 +22,37 @@ MAX_NAMES = 4096
 def open_outbox(sock: socket.socket, slots: int, stats: SocketStats) -> Outbox:
     """The best that this system has for a non-blocking UDP socket."""
     call = many.system_call("sendmmsg")
-    return Outbox(sock, slots, stats) if call is None else ManyOutbox(sock, slots, stats, call)
+    return Outbox(sock.sendto, slots, stats) if call is None else ManyOutbox(sock, slots, stats, call)
 
 
 class Outbox:
-    """Places for `slots` packets: the next one is put in `place`, and posted. One system call for each.
+    """Places for `slots` packets. One call of `send` for each.
 
-    Each leaves at once, unless `held` is set: then at the next `flush`, or when all places are taken.
+    Who posts a packet (`SrtpSession`) puts it in `places[waiting]`, and beside it its size in `lengths` and
+    `known.get(address) or name_of(address)` in `names`; counts `waiting` up; and calls `flush`, unless the packet is to
+    be `held` and there are places left. A method for that would cost a twentieth of all forwarding.
     """
 
-    def __init__(self, sock: socket.socket, slots: int, stats: SocketStats) -> None:
+    def __init__(self, send: Callable[[memoryview, Address], object], slots: int, stats: SocketStats) -> None:
         self.held = False
         self.cut = False
         """Whatever is sent gets lost from now on, as if the network were gone."""
-        self._places = tuple(PacketBuffer() for _ in range(slots))
-        self.place = self._places[0]
-        self._sock = sock
-        self._stats = stats
-        self._slots = slots
+        self.slots = slots
         self.waiting = 0
         """How many packets are held."""
-        self._lengths: Any = [0] * slots  # lists here, memory of the kernel's structures there
-        self._names: Any = [None] * slots
-        self._known: dict[Address, Any] = {}
-
-    def post(self, size: int, address: Address) -> bool:
-        """Send what lies in `place`. False (and counted) if the kernel does not take it now."""
-        slot = self.waiting
-        self._lengths[slot] = size
-        self._names[slot] = self._known.get(address) or self._name(address)
-        self.waiting = slot = slot + 1
-        if slot == self._slots or not self.held:
-            return self.flush()
-        self.place = self._places[slot]
-        return True
+        self.places = tuple(PacketBuffer() for _ in range(slots))
+        self.lengths: Any = [0] * slots  # lists here, memory of the kernel's structures there
+        self.names: Any = [None] * slots
+        self.known: dict[Address, Any] = {}
+        self._send_one = send
+        self._stats = stats
 
     def flush(self) -> bool:
         """Send what waits. False (and counted) if the kernel does not take all of it now."""
         count, stats = self.waiting, self._stats
         if not count:
             return True
-        self.waiting, self.place = 0, self._places[0]
+        self.waiting = 0
         if self.cut:
             return True
         first = failed = 0
@@ -79,17 +69,17 @@ class Outbox:
                 first += 1
             else:
                 stats.sent += sent
-                stats.bytes_sent += sum(self._lengths[first : first + sent])
+                stats.bytes_sent += sum(self.lengths[first : first + sent])
                 first += sent
         return not failed
 
-    def _name(self, address: Address) -> Any:
-        """What `_names` holds for an address; in `_known`, if to make it is dear."""
+    def name_of(self, address: Address) -> Any:
+        """What `names` holds for an address; in `known`, if to make it is dear."""
         return address
 
     def _send(self, first: int, count: int) -> int:
         """Send some of these; how many. Raises OSError if the first one can not be sent."""
-        self._sock.sendto(self._places[first].view[: self._lengths[first]], self._names[first])
+        self._send_one(self.places[first].view[: self.lengths[first]], self.names[first])
         return 1
 
 
@@ -102,28 +92,28 @@ class ManyOutbox(Outbox):
     """One system call for all of them: `call` is sendmmsg."""
 
     def __init__(self, sock: socket.socket, slots: int, stats: SocketStats, call: Callable[..., int]) -> None:
-        super().__init__(sock, slots, stats)
+        super().__init__(sock.sendto, slots, stats)
         self._fd = sock.fileno()
         self._call = call
         self._is_ipv6 = sock.family == socket.AF_INET6
         self._messages = many.Messages(
             names=[0] * slots,
             name_bytes=28 if self._is_ipv6 else 16,
-            places=[many.address_of(place.data) for place in self._places],
+            places=[many.address_of(place.data) for place in self.places],
             place_bytes=0,
         )
-        self._lengths, self._names = self._messages.lengths, self._messages.names
+        self.lengths, self.names = self._messages.lengths, self._messages.names
         self._kept: dict[Address, bytearray] = {}
         """What the known names point to."""
 
     def flush(self) -> bool:
         sent = super().flush()
-        if len(self._known) > MAX_NAMES:  # not before: what waits is named by some of them
-            self._known.clear()
+        if len(self.known) > MAX_NAMES:  # not before: what waits is named by some of them
+            self.known.clear()
             self._kept.clear()
         return sent
 
-    def _name(self, address: Address) -> Any:
+    def name_of(self, address: Address) -> Any:
         name = bytearray(_FAMILY.pack(socket.AF_INET6 if self._is_ipv6 else socket.AF_INET))
         host, port, *more = address
         if self._is_ipv6:
@@ -132,7 +122,7 @@ class ManyOutbox(Outbox):
         else:
             name += _IPV4.pack(port, socket.inet_pton(socket.AF_INET, host))
         self._kept[address] = name
-        known = self._known[address] = many.address_of(name)
+        known = self.known[address] = many.address_of(name)
         return known
 
     def _send(self, first: int, count: int) -> int:

@@ -25,6 +25,7 @@ from .ice import IceAgent, IceCredentials, LiteAgent
 from .ice_full import FullAgent
 from .line import Line, is_media
 from .outbox import Outbox
+from .packet_buffer import PacketBuffer
 from .parameters import (
     Address,
     DtlsRole,
@@ -34,7 +35,8 @@ from .parameters import (
     TimerHandle,
     TransportParameters,
 )
-from .srtp import PacketBuffer, SrtpSession, Tap
+from .socket_stats import SocketStats
+from .srtp import SrtpSession, Tap
 from .stun import StunMessage
 
 EARLY_DTLS_LIMIT = 8
@@ -76,11 +78,6 @@ class PeerSocket(Protocol):
     def outbox(self) -> Outbox: ...
 
     def send(self, datagram: bytes, address: Address) -> bool: ...
-
-    @property
-    def post(self) -> Callable[[int, Address], bool]:
-        """Sends so many bytes that lie at the outbox's place."""
-        ...
 
     def learn_address(self, peer: Peer, address: Address) -> None: ...
 
@@ -140,7 +137,7 @@ class Peer:
         self.receive_media: Callable[[bytes], None] = self._receive_media
         self.receive_buffered: Callable[[int], None] = self._receive_buffered
         self._send: Callable[[bytes, Address], bool] = socket.send
-        self._post: Callable[[int, Address], bool] = socket.post
+        self._outbox = socket.outbox
 
         self._socket = socket
         self._buffer = socket.packet_buffer
@@ -228,24 +225,20 @@ class Peer:
         What leaves with others, in the wake of what was read (`Outbox`), and finds it full is counted by the socket.
         """
         srtp, address = self._srtp, self._address
-        if srtp is not None and address is not None:
-            size = srtp.protect_rtp(packet)
-            if size is not None and self._post(size, address):
-                stats = self.stats
-                stats.rtp_sent += 1
-                stats.rtp_bytes_sent += len(packet)
-                return True
+        if srtp is not None and address is not None and srtp.send_rtp(packet, address):
+            stats = self.stats
+            stats.rtp_sent += 1
+            stats.rtp_bytes_sent += len(packet)
+            return True
         self.stats.unsendable += 1
         return False
 
     def send_rtcp(self, packet: bytes) -> bool:
         """Protects and sends one (compound) RTCP packet. False (and counted) if that was not possible."""
         srtp, address = self._srtp, self._address
-        if srtp is not None and address is not None:
-            size = srtp.protect_rtcp(packet)
-            if size is not None and self._post(size, address):
-                self.stats.rtcp_sent += 1
-                return True
+        if srtp is not None and address is not None and srtp.send_rtcp(packet, address):
+            self.stats.rtcp_sent += 1
+            return True
         self.stats.unsendable += 1
         return False
 
@@ -261,7 +254,8 @@ class Peer:
 
     def through(self, line: Line | None) -> None:
         """Let all datagrams pass through this line from now on, both ways; None: straight from and to the socket."""
-        self._send, self._post = self._socket.send, self._socket.post
+        self._send = self._socket.send
+        self._leave_by(self._socket.outbox)
         self.receive_stun = self._receive_stun
         self.receive_dtls = self._receive_dtls
         self.receive_media = self._receive_media
@@ -278,9 +272,9 @@ class Peer:
             line.down(len(datagram), is_media(datagram), lambda: send(datagram, address))
             return True
 
-        def post_through(size: int, address: Address) -> bool:
+        def post_through(packet: memoryview, address: Address) -> bool:
             # A copy: it may be on its way for longer than its place is kept.
-            return send_through(bytes(self._socket.outbox.place.view[:size]), address)
+            return send_through(bytes(packet), address)
 
         def stun_through(message: StunMessage, source: Address) -> None:
             line.up(message.size, False, partial(deliver, self._receive_stun, message, source))
@@ -294,8 +288,14 @@ class Peer:
         def buffered_through(size: int) -> None:
             media_through(bytes(self._buffer.view[:size]))
 
-        self._send, self._post, self.receive_buffered = send_through, post_through, buffered_through
+        self._send, self.receive_buffered = send_through, buffered_through
+        self._leave_by(Outbox(post_through, 1, SocketStats()))
         self.receive_stun, self.receive_dtls, self.receive_media = stun_through, dtls_through, media_through
+
+    def _leave_by(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        if self._srtp is not None:
+            self._srtp.leave_by(outbox)
 
     def seal(self, on_sealed: Callable[[bytes], None] | None) -> None:
         """Hand RTP packets to this as they come, still protected, instead of plain ones to `on_rtp`; None: as before.
@@ -426,7 +426,7 @@ class Peer:
         return self._address is not None and self._send(datagram, self._address)
 
     def _dtls_established(self, keys: SrtpKeys) -> None:
-        self._srtp = self._opener = SrtpSession(keys, self._buffer, self._socket.outbox)
+        self._srtp = self._opener = SrtpSession(keys, self._buffer, self._outbox)
         if self._tap is not None:
             self._srtp.tap(self._tap)
         self.state = PeerState.CONNECTED

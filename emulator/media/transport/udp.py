@@ -20,10 +20,10 @@ from .dtls import Certificate
 from .errors import BindError, StunError, TransportStateError
 from .inbox import open_inbox
 from .outbox import open_outbox
+from .packet_buffer import PacketBuffer
 from .parameters import Address, PeerRole, PeerTimeouts
 from .peer import Peer
 from .socket_stats import SocketStats
-from .srtp import PacketBuffer
 from .stun import StunClass, StunMessage
 
 BATCH = 256
@@ -64,8 +64,7 @@ class MediaSocket:
         self._inbox = open_inbox(sock, self.SLOTS)
         self._reading = False
         self.outbox = open_outbox(sock, self.SLOTS, self.stats)
-        self.post = self.outbox.post
-        """Sends the packet at the outbox's place: at once, or with all that follow from what was read together."""
+        """Packets of media: they leave at once, or with all that follow from what was read together."""
         self._peers: dict[str, Peer] = {}  # by local ufrag
         self._addresses: dict[Address, Peer] = {}
         self._known: dict[Hashable, Peer] = {}
