@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from emulator.media.rtp.header import HEADER
 from emulator.media.rtp.inbound import InboundTrack
 from emulator.media.rtp.nack import SentPackets
 from emulator.media.rtp.timing import PublisherClock
@@ -41,13 +42,17 @@ async def test_a_handshake_before_the_answer_is_kept_up_to_a_bound() -> None:
     media_socket.close()
 
 
+def _head(number: int) -> bytes:
+    return HEADER.pack(0x80, 96, number & 0xFFFF, 0, 0)
+
+
 def test_of_what_was_sent_the_newest_is_kept() -> None:
     sent = SentPackets()
     for number in range(3 * SentPackets.CAPACITY):
-        sent.put(number, b"head", number.to_bytes(4, "big"))
+        sent.put(number, _head(number), number.to_bytes(4, "big"))
     assert len(sent) == SentPackets.CAPACITY
     newest = 3 * SentPackets.CAPACITY - 1
-    assert sent.get(newest & 0xFFFF) == b"head" + newest.to_bytes(4, "big")
+    assert sent.get(newest & 0xFFFF) == _head(newest) + newest.to_bytes(4, "big")
     assert sent.get((newest - SentPackets.CAPACITY) & 0xFFFF) is None
 
 

@@ -75,22 +75,22 @@ class FeedVideo:
 
     def receive(self, data: bytes, header: HeaderView, now: float) -> bool:
         """One packet with a payload type of ours. True: it is the first of a source, which is to be told at once."""
-        layer = self._only or self._by_ssrc.get(header.ssrc) or self._recognise(data, header)
+        marker, payload_type, sequence, timestamp, ssrc, start, end, _, _, _ = header
+        layer = self._only or self._by_ssrc.get(ssrc) or self._recognise(data, header)
         if layer is None:
             self.unknown += 1
             return False
-        start, end = header.payload_start, header.payload_end
         track = layer.track
-        format_, codec = self._formats[header.payload_type]
+        format_, codec = self._formats[payload_type]
         if codec == "rtx":
             accepted, codec = self._accept_repaired(layer, data, header, format_, now)
             start += 2
         else:
-            accepted = track.accept(header.ssrc, header.sequence, header.timestamp, end - start, now)
+            accepted = track.accept(ssrc, sequence, timestamp, end - start, now)
         if accepted is None:
             return False
         try:
-            packet = layer.payloads.read(data, start, end, accepted, header.marker, codec)
+            packet = layer.payloads.read(data, start, end, accepted, marker, codec)
         except RtpPlaneError:
             self.malformed += 1
             return False

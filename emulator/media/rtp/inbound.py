@@ -154,11 +154,10 @@ class InboundTrack:
         self.packets += 1
         self.bytes += size
         if number > self.highest:
-            elapsed = now - self._arrival
             former = self._source_timestamp
             step = 0 if timestamp == former else timestamp_delta(timestamp, former)
             moved = begins or step
-            if abs(step / self.clock_rate - elapsed) > self.JUMP_SECONDS and not begins:
+            if not begins and abs(step / self.clock_rate - now + self._arrival) > self.JUMP_SECONDS:
                 # Stragglers from before the jump would get absurd timestamps: the segment ends here.
                 self._first = number
                 self._rebase_timestamps(timestamp, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 
 class MissingPackets:
     """Gaps in one incoming stream, and when to ask for them. Sequence numbers are extended.
@@ -88,6 +90,7 @@ class MissingPackets:
         self._fresh = 0
 
 
+_SEQUENCE = Struct("!H")
 KEPT_MASK = 511
 """Of a sequence number: its place in the ring of packets sent."""
 
@@ -95,26 +98,32 @@ KEPT_MASK = 511
 class SentPackets:
     """A ring of the last packets sent, to answer NACKs with the very same bytes.
 
-    Kept as (sequence number, head, tail): the tail, most of the packet, is shared by all subscriptions of a feed.
+    Kept in two pieces: the tail, most of the packet, is shared by all subscriptions of a feed. The head begins with the
+    RTP header, and so tells the number.
     """
 
     CAPACITY = KEPT_MASK + 1
 
-    __slots__ = ("ring",)
+    __slots__ = ("heads", "tails")
 
     def __init__(self) -> None:
-        self.ring: list[tuple[int, bytes, bytes] | None] = [None] * self.CAPACITY
+        # No pairs: those would be looked through by the garbage collector, a tenth of a second's worth of packets each.
+        self.heads: list[bytes | None] = [None] * self.CAPACITY
+        self.tails: list[bytes] = [b""] * self.CAPACITY
 
     def put(self, sequence: int, head: bytes, tail: bytes) -> None:
-        """`sequence` may be extended or 16 bit, but always the same of both."""
-        self.ring[sequence & KEPT_MASK] = (sequence, head, tail)
+        """`sequence` is that of the header, extended or not."""
+        slot = sequence & KEPT_MASK
+        self.heads[slot] = head
+        self.tails[slot] = tail
 
     def get(self, sequence: int) -> bytes | None:
         """The packet with this 16-bit sequence number, None if it was never sent or is too long ago."""
-        entry = self.ring[sequence & KEPT_MASK]
-        if entry is None or entry[0] & 0xFFFF != sequence:
+        slot = sequence & KEPT_MASK
+        head = self.heads[slot]
+        if head is None or _SEQUENCE.unpack_from(head, 2)[0] != sequence:
             return None
-        return entry[1] + entry[2]
+        return head + self.tails[slot]
 
     def __len__(self) -> int:
-        return sum(entry is not None for entry in self.ring)
+        return sum(head is not None for head in self.heads)

@@ -56,9 +56,9 @@ class OutboundTrack:
         "_first",
         "_first_byte",
         "_flowing",
+        "_heads",
         "_highest",
         "_highest_timestamp",
-        "_kept",
         "_level_blocks",
         "_needs_keyframe",
         "_newest",
@@ -70,6 +70,7 @@ class OutboundTrack:
         "_sent",
         "_sequence_offset",
         "_started",
+        "_tails",
         "_timestamp_offset",
         "_tl0_offset",
         "bytes",
@@ -117,7 +118,7 @@ class OutboundTrack:
         self._level_blocks: tuple[bytes, ...] | None = None  # by value, if audio levels are told
         self._first_byte = 0x90 if extension else 0x80
         self._sent = SentPackets()
-        self._kept = self._sent.ring  # filled here: a call less for every packet
+        self._heads, self._tails = self._sent.heads, self._sent.tails  # filled here: a call less for every packet
         self._report: ReportBlock | None = None
         self._flowing = False
         self._started = False
@@ -190,7 +191,9 @@ class OutboundTrack:
             + head
         )
         payload = packet.payload
-        self._kept[sequence & KEPT_MASK] = (sequence, head, payload)
+        slot = sequence & KEPT_MASK
+        self._heads[slot] = head
+        self._tails[slot] = payload
         self.packets += 1
         self.bytes += packet.size
         if sequence > self._highest:
