@@ -25,6 +25,7 @@ from emulator.media.transport.socket_stats import SocketStats
 from emulator.media.transport.srtp import SrtpSession
 from emulator.wire.sdp import Fingerprint
 
+from .dtls_sides import End
 from .simulated_time import SimulatedTime
 from .transport_kit import CERTIFICATE, OTHER_CERTIFICATE, receiver_report, rtp_packet
 
@@ -325,3 +326,29 @@ def test_srtp_protects_and_drops_what_is_broken(profile: str, salt: int) -> None
     assert sum(receiver.errors.values()) == 5
     assert sum(sender.errors.values()) == 2
     assert len(sent) == 2
+
+
+def test_a_message_that_somebody_fails_at_keeps_no_other_back() -> None:
+    """Two messages in one datagram: who is told of the first one raises. What follows comes whole, and at once."""
+    client, server = End(DtlsRole.CLIENT), End(DtlsRole.SERVER)
+    while client.outbox or server.outbox:
+        for sender, receiver in ((client, server), (server, client)):
+            for datagram in sender.said():
+                receiver.connection.receive(datagram)
+
+    def record(message: bytes) -> bytes:
+        client.connection.send_data(message)
+        (datagram,) = client.said()
+        return datagram
+
+    def fail(_message: bytes) -> None:
+        server.connection._on_data = server.data.append
+        raise RuntimeError("a handler's mistake")
+
+    server.connection._on_data = fail
+    with pytest.raises(RuntimeError, match="mistake"):
+        server.connection.receive(record(b"1") + record(b"2"))
+    messages = [b"3" * 500, b"4", b"5" * 90]
+    for message in messages:
+        server.connection.receive(record(message))
+    assert server.data == [b"2", *messages]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import random
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from struct import pack, unpack_from
+from typing import cast
 
 import aioice.ice
 import pytest
@@ -227,7 +230,18 @@ async def test_answers_that_do_not_fit_one_packet_leave_in_several(pair: tuple[E
     channel.send("before")
     await server.heard.count(1)
     (theirs,) = server.theirs
-    answers = [f"{number}" * length for number, length in enumerate([700, 500, 1200, 1, 0, 5000, 3])]
+    answers = [f"{number}" * length for number, length in enumerate([700, 440, 3, 500, 1200, 1, 0, 5000, 3])]
+
+    association = server.channels._association
+    assert association is not None
+    send = server.channels._peer.send_data
+    sizes: list[int] = []
+
+    def watched(packet: bytes) -> bool:
+        sizes.append(len(packet))
+        return send(packet)
+
+    association._transport._dtls.send = watched
 
     def answer(_message: str | bytes) -> None:
         for text in answers:
@@ -236,6 +250,7 @@ async def test_answers_that_do_not_fit_one_packet_leave_in_several(pair: tuple[E
     theirs.on_message = answer
     channel.send("go")
     assert await heard.count(len(answers)) == answers
+    assert 1100 < max(sizes) <= rtcsctptransport.SCTP_MAX_PACKET_LENGTH
 
 
 async def test_sending_before_it_is_open_and_after_the_end_says_so(pair: tuple[End, End]) -> None:
@@ -409,6 +424,63 @@ async def test_acknowledgement_too_long_for_a_datagram_is_left_out(wire: Wire) -
     await transport._send_sack()
     transport._sack_misordered = set()
     assert wire.reasons == []
+
+
+def raw_packet(association: SctpAssociation, *chunks: rtcsctptransport.Chunk) -> bytes:
+    """As the other end of this association could write it."""
+    tag = association._transport._local_verification_tag
+    bundle = cast("rtcsctptransport.Chunk", b"".join(map(bytes, chunks)))  # of a chunk only its bytes are asked for
+    return rtcsctptransport.serialize_packet(5000, 5000, tag, bundle)
+
+
+async def test_gaps_that_are_no_gaps_are_not_walked_through(wire: Wire) -> None:
+    """Hundreds of times all numbers that there are take aiortc two seconds, and everybody waits."""
+    channel = await wire.connect()
+    transport = wire.server._transport
+    sack = rtcsctptransport.SackChunk()
+    sack.cumulative_tsn, sack.advertised_rwnd = transport._last_sacked_tsn, 100_000
+    sack.gaps = [(1, 65535)] * 300
+    began = time.perf_counter()
+    wire.server.receive(raw_packet(wire.server, sack))
+    assert time.perf_counter() - began < 0.3  # a thousandth of that is normal
+    channel.send("still here")
+    assert await wire.heard.count(1) == ["still here"]
+
+
+async def test_acknowledgements_of_what_was_never_sent_are_not_believed(wire: Wire) -> None:
+    channel = await wire.connect()
+    heard = Heard()
+    wire.client.on_event(channel, "message", heard.add)
+    transport = wire.server._transport
+    sack = rtcsctptransport.SackChunk()
+    sack.cumulative_tsn, sack.advertised_rwnd = (transport._local_tsn + 1000) % 2**32, 100_000
+    wire.server.receive(raw_packet(wire.server, sack))
+    for number in range(20):
+        wire.channels[0].send(f"{number}")
+        channel.send("and back")
+    assert await heard.count(20) == [f"{number}" for number in range(20)]
+    await wire.heard.count(20)
+    for _ in range(5):  # turns of the loop, for the last acknowledgement
+        await asyncio.sleep(0)
+    assert not transport._sent_queue
+    assert transport._t3_handle is None
+
+
+async def test_nothing_leaves_after_the_end(wire: Wire) -> None:
+    """Not even if the packet that ends the association goes on as if it began."""
+    await wire.connect()
+    transport = wire.server._transport
+    sent: list[bytes] = []
+    transport._dtls.send = sent.append
+    opening = rtcsctptransport.DataChunk(flags=3)
+    opening.tsn = ((transport._last_received_tsn or 0) + 1) % 2**32
+    opening.stream_id, opening.protocol = 2, rtcsctptransport.WEBRTC_DCEP
+    opening.user_data = pack("!BBHLHH", 3, 0, 0, 0, 1, 0) + b"x"
+    stamp = pack("!L", transport._get_timestamp())
+    echo = rtcsctptransport.CookieEchoChunk(body=stamp + hmac.new(transport._hmac_key, stamp, "sha1").digest())
+    wire.server.receive(raw_packet(wire.server, rtcsctptransport.AbortChunk(), echo, opening))
+    assert sent == []
+    assert wire.reasons == ["server: the other end has ended the SCTP association"]
 
 
 def test_checksums_are_those_of_sctp() -> None:

@@ -22,8 +22,8 @@ from google_crc32c import value as crc32c
 from .dtls import DATA_LIMIT
 from .parameters import DtlsRole
 
-PACKET_LIMIT = 1228
-"""Bytes of the largest packet of aiortc's: a whole fragment. Chunks are put together up to that."""
+PACKET_LIMIT = aiortc.SCTP_MAX_PACKET_LENGTH
+"""Bytes; chunks are put together up to that. With all that is around it, it passes every IPv6 path (RFC 8200 5)."""
 
 _DATA, _SACK = DataChunk.type, SackChunk.type
 _WHOLE = aiortc.SCTP_DATA_FIRST_FRAG | aiortc.SCTP_DATA_LAST_FRAG
@@ -182,6 +182,8 @@ class Transport(RTCSctpTransport):
                 finish(self._send_sack())
             else:
                 self._sack_needed = False
+                if self._gathered_bytes + _PLAIN_SACK.size > PACKET_LIMIT - _COMMON_HEADER_BYTES:
+                    self._send_gathered()
                 window = max(0, self._advertised_rwnd)
                 # Before the DATA: RFC 9260 section 6.10.
                 self._gather(_PLAIN_SACK.pack(_SACK, 0, _PLAIN_SACK.size, self._last_received_tsn, window, 0, 0), 0)
@@ -247,7 +249,24 @@ class Transport(RTCSctpTransport):
             self._t3_start()
         return True
 
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        """aiortc believes that it has sent what is acknowledged, and walks through every number of every gap block."""
+        sent = (self._local_tsn - 1 - chunk.cumulative_tsn) % aiortc.SCTP_TSN_MODULO
+        if sent >= aiortc.SCTP_TSN_MODULO // 2:
+            return  # more than was sent
+        gaps = []
+        at = 0
+        for first, last in chunk.gaps:  # ascending and apart (RFC 9260 section 3.3.4)
+            if not at < first <= last <= sent:
+                break
+            gaps.append((first, last))
+            at = last
+        chunk.gaps = gaps
+        await super()._receive_sack_chunk(chunk)
+
     async def _send_chunk(self, chunk: Chunk) -> None:
+        if self._timers.ended:
+            return
         if chunk.type == _DATA:
             self._post(bytes(chunk))
             return
@@ -280,6 +299,8 @@ class Transport(RTCSctpTransport):
     # -- the end --------------------------------------------------------------------------------------------------
 
     def _set_state(self, state: RTCSctpTransport.State) -> None:
+        if self._timers.ended:  # aiortc would begin anew if it is told to in the packet that also ends it
+            return
         before = self._association_state
         super()._set_state(state)
         if state == self.State.CLOSED:

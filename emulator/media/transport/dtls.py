@@ -155,6 +155,8 @@ class DtlsConnection:
         self._finished_elsewhere = finished_elsewhere
         self._flight = Flight(send=send, scheduler=scheduler, due=self._flight_due)
         self._closed = False
+        self._all_read = False
+        """Whether the handshake is over, and OpenSSL has nothing more of what has come."""
         self._ssl = SSL.Connection(certificate.context)
         self._ssl.set_app_data(self)
         self._ssl.set_ciphertext_mtu(MTU)
@@ -172,7 +174,7 @@ class DtlsConnection:
         """A datagram from the other end."""
         if self._closed:
             return
-        if self.established and datagram[:2] == _ONE_MESSAGE and _record_end(datagram, 0) == len(datagram):
+        if self._all_read and datagram[:2] == _ONE_MESSAGE and _record_end(datagram, 0) == len(datagram):
             # As nearly always: it need not be asked whether there are more, or what there is to send.
             self._ssl.bio_write(datagram)
             self._read_message(len(datagram))
@@ -306,8 +308,10 @@ class DtlsConnection:
 
     def _read(self) -> bool:
         """Passes on the data that has come; whether OpenSSL had something to send meanwhile."""
+        self._all_read = False  # until then, also if somebody raises who is told
         while not self._closed and self._read_message(_RECORD_LIMIT):
             pass
+        self._all_read = True
         return bool(self._flush())
 
     def _read_message(self, limit: int) -> bool:
