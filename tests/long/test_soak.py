@@ -108,10 +108,17 @@ class Person:
     async def _stay(self, until: float) -> None:
         soak, rng = self._soak, self._rng
         room = rng.choice(soak.rooms)
+        try:
+            token = await room.token()
+        except AssertionError:
+            if room in soak.rooms:
+                raise
+            soak.figures.too_late["token"] += 1  # the room was deleted meanwhile
+            return
         client = RoomClient(
             ws_url=soak.emulator.ws_url,
             room_id=room.id,
-            token=await room.token(),
+            token=token,
             name=f"p{rng.randrange(1000)}",
             rng=Random(rng.getrandbits(64)),
         )
