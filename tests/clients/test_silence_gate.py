@@ -73,8 +73,8 @@ async def test_what_is_not_sent_is_said_to_be_so() -> None:
     sizes = [len(block.encoded.packet) for block in blocks]
     assert min(sizes[:WHOLE]) > 1
     assert sizes[-2:] == [1, 1]
-    # On a busy machine a block can be late; none comes sooner.
-    assert EVERY <= round((blocks[-1].at - blocks[-2].at) / 0.02) < 5 * EVERY
+    # On a busy machine a block can be late, and the way to the next one is shorter then.
+    assert EVERY // 2 < round((blocks[-1].at - blocks[-2].at) / 0.02) < 5 * EVERY
     decoder = OpusDecoder()
     sound = np.concatenate([decoder.decode(block.encoded.packet) for block in blocks])
     assert np.abs(sound).max() < 1e-4

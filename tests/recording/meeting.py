@@ -175,16 +175,18 @@ def within(begin: float, end: float, spans: list[tuple[float, float]]) -> bool:
 
 
 def pulses(samples: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:
-    """Seconds at which a `Pulse` becomes loud: where 30 ms have twice what is usual, after 100 ms that had not.
+    """Seconds at which a `Pulse` becomes loud: where 30 ms have twice what is usual, after 100 ms of what is usual.
 
-    Less than that is a click, as where a busy machine has left out some of the sound.
+    Less than that is a click, as where a busy machine has left out some of the sound. Where it has left out the
+    beginning of a pulse, silence comes before the rest.
     """
     size = 480
     blocks = samples[: len(samples) // size * size].reshape(-1, size)
-    loud = np.sqrt((blocks**2).mean(axis=1)) > 0.05
+    level = np.sqrt((blocks**2).mean(axis=1))
+    loud, usual = level > 0.05, level > 0.01
     lasting = loud[:-2] & loud[1:-1] & loud[2:]
     return [
         float(number * size / 48_000)
         for number in range(10, len(lasting))
-        if lasting[number] and not lasting[number - 10 : number].any()
+        if lasting[number] and not lasting[number - 10 : number].any() and usual[number - 10 : number].all()
     ]
