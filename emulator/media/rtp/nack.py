@@ -107,7 +107,7 @@ class SentPackets:
     __slots__ = ("heads", "tails")
 
     def __init__(self) -> None:
-        # No pairs: those would be looked through by the garbage collector, a tenth of a second's worth of packets each.
+        # Not one list of pairs: those are memory of their own, and to touch it is a twentieth of forwarding.
         self.heads: list[bytes | None] = [None] * self.CAPACITY
         self.tails: list[bytes] = [b""] * self.CAPACITY
 
