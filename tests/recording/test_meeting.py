@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -239,14 +240,14 @@ async def test_the_right_tones_are_in_that_film_at_the_right_times(meeting: Meet
     assert set(heard) >= {frozenset({1, 2, 3}), frozenset({3})}
 
 
-# The pictures that are shown, as [time in the film, card by place], and all tones that are heard. A page that is late
+# The pictures that are shown, as [time in the film, card by place], and the tones of each 300 ms. A page that is late
 # draws a later picture than it was called for: such are left out.
 PLAY = """
 async ({url, cells}) => {
   const player = document.createElement('video');
   player.src = url;
   document.body.append(player);
-  const seen = [], heard = new Set();
+  const seen = [], heard = [];
   const look = (_, {mediaTime}) => {
     const read = {};
     for (const [place, crop] of Object.entries(cells)) {
@@ -260,9 +261,9 @@ async ({url, cells}) => {
   await player.play();
   const sound = player.captureStream();
   while (!player.ended) {
-    for (const tone of Object.keys(await RoomsProbe.tonesIn(sound, {ms: 300}))) heard.add(Number(tone));
+    heard.push(Object.keys(await RoomsProbe.tonesIn(sound, {ms: 300})).map(Number));
   }
-  return {seen, heard: [...heard], length: player.duration, size: [player.videoWidth, player.videoHeight]};
+  return {seen, heard, length: player.duration, size: [player.videoWidth, player.videoHeight]};
 }
 """
 
@@ -285,4 +286,5 @@ async def test_chromium_plays_that_film_and_shows_the_same(meeting: Meeting, fil
         cards = {place: None if card is None else (card[0], card[1]) for place, card in read.items()}
         _check_places(meeting, film.began + time, cards, counted)
     _all_looked_at(counted)
-    assert set(played["heard"]) == set(TONES.values())
+    # Twice in a row: a player that is stopped for a moment by a busy machine clicks, and a click is all tones.
+    assert {tone for one, two in pairwise(played["heard"]) for tone in one if tone in two} == set(TONES.values())
