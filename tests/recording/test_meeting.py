@@ -5,9 +5,9 @@ The acceptance of issue 8: the files, the film of that very session, and the fil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
@@ -286,5 +286,6 @@ async def test_chromium_plays_that_film_and_shows_the_same(meeting: Meeting, fil
         cards = {place: None if card is None else (card[0], card[1]) for place, card in read.items()}
         _check_places(meeting, film.began + time, cards, counted)
     _all_looked_at(counted)
-    # Twice in a row: a player that is stopped for a moment by a busy machine clicks, and a click is all tones.
-    assert {tone for one, two in pairwise(played["heard"]) for tone in one if tone in two} == set(TONES.values())
+    # More than once: a player that is stopped for a moment by a busy machine clicks, and a click may be any tone.
+    times = Counter(tone for tones in played["heard"] for tone in tones)
+    assert {tone for tone, count in times.items() if count > 1} == set(TONES.values()), played["heard"]
