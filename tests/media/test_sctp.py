@@ -170,6 +170,20 @@ def chunk_types(packet: bytes) -> list[int]:
     return types
 
 
+def watch(end: End, note: Callable[[bytes], None]) -> None:
+    """Notes each SCTP packet that leaves."""
+    association = end.channels._association
+    assert association is not None
+    dtls = association._transport._dtls
+    send = dtls.send
+
+    def watched(packet: bytes) -> None:
+        note(packet)
+        send(packet)
+
+    dtls.send = watched
+
+
 async def test_answers_leave_with_the_acknowledgement_and_what_is_for_others_before(
     pair: tuple[End, End], media_socket: MediaSocket
 ) -> None:
@@ -188,19 +202,8 @@ async def test_answers_leave_with_the_acknowledgement_and_what_is_for_others_bef
     (theirs,), (others,) = server.theirs, other_server.theirs
     sent: list[tuple[str, list[int]]] = []
 
-    def watch(end: End, name: str) -> None:
-        association = end.channels._association
-        assert association is not None
-        send = end.channels._peer.send_data
-
-        def watched(packet: bytes) -> bool:
-            sent.append((name, chunk_types(packet)))
-            return send(packet)
-
-        association._transport._dtls.send = watched
-
-    watch(server, "who has asked")
-    watch(other_server, "another")
+    watch(server, lambda packet: sent.append(("who has asked", chunk_types(packet))))
+    watch(other_server, lambda packet: sent.append(("another", chunk_types(packet))))
     at_once: list[list[tuple[str, list[int]]]] = []
 
     def answer(message: str | bytes) -> None:
@@ -232,16 +235,8 @@ async def test_answers_that_do_not_fit_one_packet_leave_in_several(pair: tuple[E
     (theirs,) = server.theirs
     answers = [f"{number}" * length for number, length in enumerate([700, 440, 3, 500, 1200, 1, 0, 5000, 3])]
 
-    association = server.channels._association
-    assert association is not None
-    send = server.channels._peer.send_data
     sizes: list[int] = []
-
-    def watched(packet: bytes) -> bool:
-        sizes.append(len(packet))
-        return send(packet)
-
-    association._transport._dtls.send = watched
+    watch(server, lambda packet: sizes.append(len(packet)))
 
     def answer(_message: str | bytes) -> None:
         for text in answers:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from emulator.clients.audio_track import AudioTrack
 from emulator.clients.room_client import RoomClient
 from emulator.clients.sources.base import FRAMES_PER_SECOND, Samples
 from emulator.clients.sources.tone import ToneSource
@@ -48,6 +49,8 @@ class Meeting:
     people: dict[str, RoomClient] = field(default_factory=dict)
     moments: dict[str, float] = field(default_factory=dict)
     files: dict[str, tuple[Any, Path]] = field(default_factory=dict)
+    voices: dict[str, AudioTrack] = field(default_factory=dict)
+    """What each has said, by whose it is (`bob again`: after he came back)."""
 
     # -- what happens ---------------------------------------------------------------------------------------------
 
@@ -67,6 +70,7 @@ class Meeting:
         await asyncio.gather(*(publish(each) for each in (alice, bob, carol)))
         running = await house.recordings(6, status="processing")
         await asyncio.gather(bob.hears(alice), bob.hears(carol), alice.hears(bob))
+        self.voices |= {name: voice(who) for name, who in self.people.items()}
         self.at("all heard")  # a busy machine may skip some of what is said before
         self.session = str(running[0].session_id)
         await asyncio.sleep(1.6)
@@ -89,6 +93,7 @@ class Meeting:
         self.at("carol camera on")
         await house.recordings(7, status="processing")
         await alice.hears(bob)
+        self.voices["bob again"] = voice(bob)
         self.at("bob again")
         await asyncio.sleep(1.2)
         await carol.unpublish("presentation")
@@ -169,16 +174,23 @@ async def publish(client: RoomClient) -> None:
     await client.publish("self", video={"source": "flash", "fps": FPS}, audio=Pulse(client.tone))
 
 
+def voice(client: RoomClient) -> AudioTrack:
+    """What it says, once media flows."""
+    track = client.published["self"].audio_track
+    assert track is not None
+    return track
+
+
 def within(begin: float, end: float, spans: list[tuple[float, float]]) -> bool:
     """Whether one of the spans holds all of it, with room to settle."""
     return any(first + SETTLE <= begin and end <= last - SETTLE for first, last in spans)
 
 
-def pulses(samples: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:
-    """Seconds at which a `Pulse` becomes loud: where 30 ms have twice what is usual, after 100 ms of what is usual.
+def pulses(samples: np.ndarray[Any, np.dtype[np.float32]]) -> list[tuple[float, bool]]:
+    """Seconds at which a `Pulse` becomes loud: where 30 ms have twice what is usual, after 100 ms that had not.
 
-    Less than that is a click, as where a busy machine has left out some of the sound. Where it has left out the
-    beginning of a pulse, silence comes before the rest.
+    Less than that is a click, as where a busy machine has left out some of the sound. And whether the beginning is
+    there: where it was left out, too, there is silence among the 100 ms before.
     """
     size = 480
     blocks = samples[: len(samples) // size * size].reshape(-1, size)
@@ -186,7 +198,7 @@ def pulses(samples: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:
     loud, usual = level > 0.05, level > 0.01
     lasting = loud[:-2] & loud[1:-1] & loud[2:]
     return [
-        float(number * size / 48_000)
+        (float(number * size / 48_000), bool(usual[number - 10 : number].all()))
         for number in range(10, len(lasting))
-        if lasting[number] and not lasting[number - 10 : number].any() and usual[number - 10 : number].all()
+        if lasting[number] and not lasting[number - 10 : number].any()
     ]

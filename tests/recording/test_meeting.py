@@ -5,7 +5,6 @@ The acceptance of issue 8: the files, the film of that very session, and the fil
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRUTH_SECS = 0.1
 SYNC_SECS = 0.08
+STOOD_SECS = 0.05
 STEP = 0.5
 """Seconds from one look, or one piece that is listened to, to the next."""
 
@@ -119,8 +119,10 @@ async def test_sound_and_picture_of_one_person_are_in_step(meeting: Meeting) -> 
             if seen.reading is not None
         ]
         apart: list[float] = []
-        for second in pulses(samples(meeting.files[sound][1])):
+        for second, is_whole in pulses(samples(meeting.files[sound][1])):
             now = meeting.began(sound) + second
+            if not is_whole and meeting.voices[label].skipped:
+                continue  # a busy machine has left out its beginning, and says so
             if within(now, now, meeting.spoken(name)):
                 lag = min(lags, key=lambda each: abs(each[0] - now))[1]
                 apart.append((now - lag + 0.5) % 1 - 0.5)
@@ -240,8 +242,8 @@ async def test_the_right_tones_are_in_that_film_at_the_right_times(meeting: Meet
     assert set(heard) >= {frozenset({1, 2, 3}), frozenset({3})}
 
 
-# The pictures that are shown, as [time in the film, card by place], and the tones of each 300 ms. A page that is late
-# draws a later picture than it was called for: such are left out.
+# The pictures that are shown, as [time in the film, card by place], and the tones of each 300 ms with the seconds that
+# the player stood still in them. A page that is late draws a later picture than it was called for: such are left out.
 PLAY = """
 async ({url, cells}) => {
   const player = document.createElement('video');
@@ -261,7 +263,10 @@ async ({url, cells}) => {
   await player.play();
   const sound = player.captureStream();
   while (!player.ended) {
-    heard.push(Object.keys(await RoomsProbe.tonesIn(sound, {ms: 300})).map(Number));
+    const [began, place] = [performance.now(), player.currentTime];
+    const tones = Object.keys(await RoomsProbe.tonesIn(sound, {ms: 300})).map(Number);
+    const [passed, played] = [(performance.now() - began) / 1000, player.currentTime - place];
+    heard.push({tones, stood: player.ended ? 0 : passed - played});
   }
   return {seen, heard, length: player.duration, size: [player.videoWidth, player.videoHeight]};
 }
@@ -286,6 +291,6 @@ async def test_chromium_plays_that_film_and_shows_the_same(meeting: Meeting, fil
         cards = {place: None if card is None else (card[0], card[1]) for place, card in read.items()}
         _check_places(meeting, film.began + time, cards, counted)
     _all_looked_at(counted)
-    # More than once: a player that is stopped for a moment by a busy machine clicks, and a click may be any tone.
-    times = Counter(tone for tones in played["heard"] for tone in tones)
-    assert {tone for tone, count in times.items() if count > 1} == set(TONES.values()), played["heard"]
+    # Where a busy machine has stopped the player there is a click, and a click may be any tone.
+    heard = {tone for look in played["heard"] if look["stood"] < STOOD_SECS for tone in look["tones"]}
+    assert heard == set(TONES.values()), played["heard"]

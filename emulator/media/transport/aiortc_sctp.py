@@ -79,8 +79,8 @@ class _Timers:
 class Transport(RTCSctpTransport):
     """One association. `on_end(established)` is called when it has come to its end.
 
-    While it is `corked`, DATA and the acknowledgement that is due wait, and leave together at `uncork`. What the other
-    end acknowledges waits, too.
+    From `take` to `uncork`, DATA and the acknowledgement that is due wait, to leave together. What the other end
+    acknowledges waits, too.
     """
 
     def __init__(self, dtls: Dtls, port: int, on_end: Ended) -> None:
@@ -90,7 +90,7 @@ class Transport(RTCSctpTransport):
         self._dtls = dtls
         self._timers = _Timers(asyncio.get_running_loop())
         self._loop = cast("asyncio.AbstractEventLoop", self._timers)  # it only starts timers
-        self.corked = False
+        self._corked = False
         self._working = False
         self._acknowledged: list[SackChunk] = []
         self._gathered: list[bytes] = []
@@ -100,7 +100,7 @@ class Transport(RTCSctpTransport):
 
     def take(self, packet: bytes) -> None:
         """A packet from the other end. Raises whatever aiortc does at nonsense."""
-        self._working = True
+        self._working = self._corked = True
         try:
             chunks = self._chunks(packet)
             if chunks is None:
@@ -111,12 +111,10 @@ class Transport(RTCSctpTransport):
                         self._acknowledged.append(SackChunk(flags, packet[start:end]))
                     elif not self._take_message(flags, packet, start, end):
                         finish(self._receive_data_chunk(DataChunk(flags, packet[start:end])))
-                if not self.corked:
-                    self._go_on()
         finally:
             self._working = False
         if self._data_channel_queue:
-            self.flush()
+            self._flush()
 
     def _chunks(self, packet: bytes) -> list[tuple[int, int, int, int]] | None:
         """Type, flags, begin and end of the body of each, if it is a sound packet of nothing but DATA and SACK."""
@@ -169,14 +167,15 @@ class Transport(RTCSctpTransport):
 
     # -- what goes ------------------------------------------------------------------------------------------------
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Send what channels were given, as far as the window allows."""
         finish(self._data_channel_flush())
 
     def uncork(self) -> None:
         """Send what waits; after the end nothing does."""
-        self._go_on()
-        self.corked = False
+        while self._acknowledged:  # it makes room for more, and is not what anybody waits for
+            finish(self._receive_sack_chunk(self._acknowledged.pop(0)))
+        self._corked = False
         if self._sack_needed and not self._timers.ended:
             if self._sack_misordered or self._sack_duplicates:
                 finish(self._send_sack())
@@ -190,17 +189,12 @@ class Transport(RTCSctpTransport):
         if self._gathered:
             self._send_gathered()
 
-    def _go_on(self) -> None:
-        """Look at what the other end has acknowledged: it makes room for more, and is not what anybody waits for."""
-        while self._acknowledged:
-            finish(self._receive_sack_chunk(self._acknowledged.pop(0)))
-
     def _data_channel_send(self, channel: RTCDataChannel, data: bytes | str) -> None:
         """aiortc leaves it to a task of its own, in the loop's next turn, which may take long."""
         if not self._send_message(channel, data):
             super()._data_channel_send(channel, data)
             if not self._working:
-                self.flush()
+                self._flush()
 
     def _send_message(self, channel: RTCDataChannel, data: bytes | str) -> bool:
         """Whether it was a short text that may leave now, with nothing before it."""
@@ -275,7 +269,7 @@ class Transport(RTCSctpTransport):
         await super()._send_chunk(chunk)
 
     async def _send_sack(self) -> None:
-        if not self.corked:
+        if not self._corked:
             await super()._send_sack()
 
     def _post(self, chunk: bytes) -> None:
@@ -283,7 +277,7 @@ class Transport(RTCSctpTransport):
         if self._gathered_bytes + len(chunk) > PACKET_LIMIT - _COMMON_HEADER_BYTES:
             self._send_gathered()
         self._gather(chunk, len(self._gathered))
-        if not self.corked:
+        if not self._corked:
             self._send_gathered()
 
     def _gather(self, chunk: bytes, place: int) -> None:

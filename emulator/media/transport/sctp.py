@@ -57,10 +57,9 @@ class SctpAssociation:
         """An SCTP packet from the other end."""
         if self._ended or self._receiving:
             return
-        transport = self._transport
-        self._receiving = transport.corked = True
+        self._receiving = True
         try:
-            transport.take(packet)
+            self._transport.take(packet)
         except Exception as error:  # noqa: BLE001 - see `_broken`
             self._broken(error)
         finally:
