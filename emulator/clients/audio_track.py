@@ -112,7 +112,7 @@ class AudioTrack:
             number = self._number
             self._number += 1
             encoded = self._encode(number)
-            if self._gate.passes(encoded.level):
+            if self._gate.passes(encoded.packet, encoded.level):
                 self._send(number, _not_sent(encoded) if self._gate.at_rest else encoded, now)
         if self.source.loop == 1 and self._gate.at_rest:
             self._beat.remove(self._tick)

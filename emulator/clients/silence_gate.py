@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+BARE = 3
+"""Bytes of a packet that says no more than that it is silent. Behind a sound the encoder has more to say for about
+240 ms; who stops before that leaves a browser's decoder with a memory of the sound, and it goes on in a loud hiss."""
 WHOLE = 10
-"""Silent packets sent before any is left out: a listener's decoder has come to rest by then (200 ms)."""
+"""Such packets sent before any is left out: a listener's decoder has come to rest by then (200 ms)."""
 EVERY = 20
 """Of the silent ones after that, one in so many is sent: each 400 ms, as Opus does it (RFC 6716, section 2.1.9)."""
 SILENT_LEVEL = 127
@@ -23,9 +26,9 @@ class SilenceGate:
         """Whether most of what is silent is left out by now."""
         return self._silent > WHOLE
 
-    def passes(self, level: int) -> bool:
+    def passes(self, packet: bytes, level: int) -> bool:
         """Whether a packet of this level is to be sent."""
-        if level != SILENT_LEVEL:
+        if level != SILENT_LEVEL or len(packet) > BARE:
             self._silent = 0
             return True
         self._silent += 1

@@ -8,21 +8,54 @@ import numpy as np
 
 from emulator.clients.audio_track import AudioTrack, TimedBlock
 from emulator.clients.silence_gate import EVERY, SILENT_LEVEL, WHOLE, SilenceGate
+from emulator.clients.sources.beep import BeepSource
 from emulator.clients.sources.silence import SilenceSource
 from emulator.clients.workers import Workers
 from emulator.media.audio.opus import OpusDecoder
 from emulator.media.audio.pacer import PERIOD
 from tests.clients.conftest import MakeClient
 
+SOUND, TAIL, BARE = bytes(90), bytes(225), b"\xf8\xff\xfe"
+
 
 def test_a_silence_begins_whole_and_is_sparse_then() -> None:
     gate = SilenceGate()
-    assert all(gate.passes(30) for _ in range(100))
-    passed = [gate.passes(SILENT_LEVEL) for _ in range(200)]
+    assert all(gate.passes(SOUND, 30) for _ in range(100))
+    passed = [gate.passes(BARE, SILENT_LEVEL) for _ in range(200)]
     assert passed[:WHOLE] == [True] * WHOLE
     assert sum(passed[WHOLE:]) == len(passed) // EVERY
-    assert gate.passes(126)
-    assert [gate.passes(SILENT_LEVEL) for _ in range(WHOLE)] == [True] * WHOLE
+    assert gate.passes(BARE, 126)
+    assert [gate.passes(BARE, SILENT_LEVEL) for _ in range(WHOLE)] == [True] * WHOLE
+
+
+def test_what_an_encoder_still_says_of_a_sound_in_the_silence_behind_it_is_sent() -> None:
+    gate = SilenceGate()
+    assert all(gate.passes(TAIL, SILENT_LEVEL) for _ in range(100))
+    assert not gate.at_rest
+    assert [gate.passes(BARE, SILENT_LEVEL) for _ in range(WHOLE + 1)] == [True] * WHOLE + [False]
+    assert gate.at_rest
+
+
+async def test_a_beep_is_followed_by_bare_silence_before_any_of_it_is_left_out() -> None:
+    workers = Workers(1)
+    track = AudioTrack(BeepSource(7), workers=workers)
+    blocks: list[TimedBlock] = []
+    done = asyncio.Event()
+
+    def sink(block: TimedBlock) -> None:
+        blocks.append(block)
+        if len(blocks[-1].encoded.packet) == 1:
+            done.set()
+
+    track.sinks.append(sink)
+    await track.start()
+    async with asyncio.timeout(20):
+        await done.wait()
+    track.stop()
+    workers.close()
+    sizes = [len(block.encoded.packet) for block in blocks]
+    assert sizes[-1 - WHOLE :] == [3] * WHOLE + [1]
+    assert max(sizes[-15 - WHOLE : -1 - WHOLE]) > 3
 
 
 async def test_who_is_silent_sends_little_and_is_heard_at_once_when_it_speaks(join: MakeClient) -> None:
