@@ -87,8 +87,9 @@ async def publish(where: str) -> None:
 
 
 @asynccontextmanager
-async def _publishers(server: Served, room_id: str, token: str, count: int) -> AsyncIterator[None]:
-    where = json.dumps([server.ws_url, room_id, token, count])
+async def publishers(ws_url: str, room_id: str, token: str, count: int) -> AsyncIterator[None]:
+    """Who is to be watched, in a process of its own."""
+    where = json.dumps([ws_url, room_id, token, count])
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.benchmarks.views", "--publish", where),
         stdin=asyncio.subprocess.PIPE,
@@ -120,7 +121,7 @@ async def _measure(host: BrowserHost, server: Served, streams: int, rounds: int)
     async with Rest(server.rest_url) as rest:
         room_id = await rest.room(max_participants=streams + 1)
         token = await rest.token(room_id)
-        async with _publishers(server, room_id, token, streams):
+        async with publishers(server.ws_url, room_id, token, streams):
             for _ in range(rounds):
                 page = await _page(host, server, room_id, token)
                 connected, seen = await page.evaluate(SUBSCRIBE, streams, timeout=MOST_SECS)

@@ -49,7 +49,7 @@ admin: {{
 """
 ROOM_CONFIGS = {
     "audiobridge": 'room-{room}: {{ description = "{name}" sampling_rate = 48000 }}',
-    "videoroom": 'room-{room}: {{ description = "{name}" publishers = 16 videocodec = "vp8,h264" }}',
+    "videoroom": 'room-{room}: {{ description = "{name}" publishers = {publishers} videocodec = "vp8,h264" }}',
     "textroom": 'general: {{ json = "compact" }}\nroom-{room}: {{ description = "{name}" }}',
 }
 
@@ -71,8 +71,9 @@ def why_not() -> str | None:
 class JanusServer:
     """`async with JanusServer(name) as janus`: runs until the end of the block. `name` is the rooms' description."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, publishers: int = 16) -> None:
         self._name = name
+        self._publishers = publishers
         self._folder = tempfile.TemporaryDirectory(prefix="janus-")
         self._process: asyncio.subprocess.Process | None = None
         self.url = ""
@@ -115,8 +116,9 @@ class JanusServer:
         (folder / "none").mkdir(exist_ok=True)
         (folder / "janus.jcfg").write_text(JANUS_CONFIG.format(folder=folder))
         (folder / "janus.transport.websockets.jcfg").write_text(WEBSOCKETS_CONFIG.format(port=port))
+        values = {"room": ROOM, "name": self._name, "publishers": self._publishers}
         for name, text in ROOM_CONFIGS.items():
-            (folder / f"janus.plugin.{name}.jcfg").write_text(text.format(room=ROOM, name=self._name))
+            (folder / f"janus.plugin.{name}.jcfg").write_text(text.format(**values))
 
     async def _start(self, port: int) -> bool:
         folder = Path(self._folder.name)

@@ -59,7 +59,8 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(server: Server, room_id: str) -> AsyncIterator[Proxy]:
+async def proxy(server: Server, room_id: str, host: str = "127.0.0.1") -> AsyncIterator[Proxy]:
+    """Listens at `host`, from which our own clients send their media, too."""
     async with aiohttp.ClientSession() as http:
         made = Proxy(server, room_id, http)
         app = web.Application()
@@ -67,9 +68,9 @@ async def proxy(server: Server, room_id: str) -> AsyncIterator[Proxy]:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, host, 0)
             await site.start()
-            made.url = f"ws://127.0.0.1:{runner.addresses[0][1]}"
+            made.url = f"ws://{host}:{runner.addresses[0][1]}"
             yield made
         finally:
             await runner.cleanup()

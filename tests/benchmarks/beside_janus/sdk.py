@@ -62,10 +62,12 @@ class Pages:
         self._config = {"roomId": room_id, "clientToken": token}
         self._contexts: list[BrowserContext] = []
 
-    async def open(self, name: str) -> SdkPage:
+    async def open(self, name: str, *scripts: str) -> SdkPage:
+        """`scripts` run before any of the page's own."""
         context = await self._host.call(self._host.browser.new_context())
         self._contexts.append(context)
-        await self._host.call(context.add_init_script(f"window.__ROOMS_EMULATOR_WS__ = '{self._proxy.url}'"))
+        for script in (f"window.__ROOMS_EMULATOR_WS__ = '{self._proxy.url}'", *scripts):
+            await self._host.call(context.add_init_script(script))
         page = SdkPage(self._host, await self._host.call(context.new_page()), name)
         await page.open(self._host.app_url, self._origin)
         return page

@@ -46,6 +46,6 @@ async def ours() -> AsyncIterator[Server]:
 @asynccontextmanager
 async def janus() -> AsyncIterator[Server]:
     """Debian's. It offers no loopback address, so the media is at the machine's own; that is the same interface."""
-    async with JanusServer(ROOM_NAME) as server:
+    async with JanusServer(ROOM_NAME, publishers=MOST_PARTICIPANTS) as server:
         host = get_host_addresses(use_ipv4=True, use_ipv6=False)[0]
         yield Server("Janus", server.url, server.pid, host, ROOM, None)

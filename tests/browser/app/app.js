@@ -157,6 +157,7 @@ export class App {
 
   setStatus(status) {
     const output = document.querySelector("#status");
+    if (output.dataset.status === status) return;
     output.textContent = status;
     output.dataset.status = status;
   }

@@ -27,7 +27,7 @@ export class Tiles {
       seen.add(id);
       const figure = this.figures.get(id) ?? this.create(id, stream);
       describe(figure, participant, stream);
-      play(figure.querySelector("video"), [stream.videoTrack, stream.origin === "remote" && stream.audioTrack]);
+      play(figure.firstElementChild, [stream.videoTrack, stream.origin === "remote" && stream.audioTrack]);
     }
     for (const [id, figure] of this.figures) {
       if (seen.has(id)) continue;
@@ -64,13 +64,19 @@ export class Tiles {
 
 const describe = (figure, participant, stream) => {
   const own = stream.origin === "local" ? " (you)" : "";
-  figure.querySelector(".name").textContent = nameOf(participant) + own;
-  figure.querySelector(".key").textContent = stream.key;
-  figure.querySelector(".off").textContent = [
+  const [name, key, off] = figure.lastElementChild.children;
+  write(name, nameOf(participant) + own);
+  write(key, stream.key);
+  write(off, [
     !stream.isVideoEnabled && "video off",
     !stream.isAudioEnabled && "audio off",
     stream.isAudioCensored && "muted by moderator",
-  ].filter(Boolean).join(", ");
+  ].filter(Boolean).join(", "));
+};
+
+/** Leaves alone what says so already: all tiles are described at each event, and new text is a new layout of the page. */
+const write = (element, text) => {
+  if (element.textContent !== text) element.textContent = text;
 };
 
 /** Plays exactly these tracks; leaves the element alone when it does already. */
