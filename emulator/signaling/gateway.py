@@ -24,7 +24,10 @@ CLOSE_HANDSHAKE_SECS = 2.0
 STOP_HANDSHAKE_SECS = 0.5
 """When the emulator stops: it has promised to be gone within two seconds."""
 TURN_SECS = 0.001
-"""How long one connection's frames are dealt with before it is the others' turn."""
+"""How long one connection's frames are dealt with, at least, before it is the others' turn."""
+LONGEST_TURN_SECS = 0.02
+"""And at most; in between, as long as it had to wait for its turn. The SDK looks every 4 ms, for each frame that it has
+sent, whether there is an answer: what waits here keeps the browser busy."""
 CLOSE_GOING_AWAY = 1001
 CLOSE_EMPTY = 1005
 """Stands for a Close frame without a code (RFC 6455, 7.4.1)."""
@@ -157,9 +160,11 @@ class _Connection:
             if self._session.hopeless:
                 return True
             # Frames that came together are there at once: without this the others would wait for the last of them.
-            if clock() >= turn_ends:
+            now = clock()
+            if now >= turn_ends:
                 await asyncio.sleep(0)
-                turn_ends = clock() + TURN_SECS
+                began = clock()
+                turn_ends = began + min(max(TURN_SECS, began - now), LONGEST_TURN_SECS)
 
     async def _pong(self, data: bytes) -> None:
         try:

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from emulator.media.transport import udp
 from emulator.media.transport.errors import BindError
 from emulator.media.transport.udp import MAX_ADDRESSES_PER_PEER, MediaSocket
 
@@ -65,6 +66,34 @@ async def test_empty_datagrams_do_not_keep_the_others_waiting() -> None:
         turns += 1
     assert turns <= 3
     noise.close()
+    media_socket.close()
+
+
+async def test_a_crowd_of_datagrams_that_take_long_leaves_turns_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting up a connection takes milliseconds. What came together is dealt with in order, not all at once."""
+    monkeypatch.setattr(udp, "TURN_SECS", 0.0)
+    loop = asyncio.get_running_loop()
+    media_socket = open_socket()
+    client, server = await connected_pair(media_socket)
+    messages = [bytes((number,)) for number in range(20)]
+    done: list[int] = []
+    over = asyncio.Event()
+
+    def turn() -> None:
+        done.append(len(server.data))
+        if len(server.data) == len(messages):
+            over.set()
+        else:
+            loop.call_soon(turn)
+
+    for message in messages:  # no turn of the loop in between: the server finds them all at once
+        assert client.peer.send_data(message)
+    loop.call_soon(turn)
+    async with asyncio.timeout(20):
+        await over.wait()
+    assert server.data == messages
+    assert len(set(done)) >= len(messages) / 2, done
+    client.peer.close()
     media_socket.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +46,30 @@ async def test_s24_requests_sent_without_waiting_are_answered_in_their_order(cli
         await raw.ws.send_str(json.dumps(frame))
     await raw.wait(lambda: len(raw.frames) - before == len(frames), "all answers")
     assert [frame["transaction"] for frame in raw.frames[before:]] == asked
+
+
+async def test_frames_that_wait_while_the_server_has_much_else_to_do_get_as_long_a_turn_as_that(
+    client: Clients,
+) -> None:
+    """The SDK trickles 250 candidates for 49 subscriptions, and looks every 4 ms for each whether it is answered."""
+    raw = await client(entered=True)
+    frames = [raw.frame("trickle", handle_id=raw.lst, candidate={"completed": True}) for _ in range(1500)]
+    loop = asyncio.get_running_loop()
+    before, turns = len(raw.frames), 0
+
+    def work() -> None:
+        nonlocal turns, timer
+        turns += 1
+        time.sleep(0.02)  # not a wait: what keeps the loop busy
+        timer = loop.call_soon(work)
+
+    timer = loop.call_soon(work)
+    for frame in frames:
+        await raw.ws.send_str(json.dumps(frame))
+    turns = 0
+    await raw.wait(lambda: len(raw.frames) - before == len(frames), "all answers")
+    timer.cancel()
+    assert turns <= 30  # about 15, as often as the socket is read; with turns of 1 ms about 60
 
 
 async def test_s24_s108_events_and_replies_reach_each_socket_in_the_order_of_what_happened(

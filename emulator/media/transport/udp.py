@@ -29,6 +29,9 @@ from .stun import StunClass, StunMessage
 BATCH = 256
 """Datagrams read per wake-up, so that a flood cannot starve timers and other sockets. Not fewer: all publishers send to
 one socket, and when a hundred others are ready in each turn of the loop, what is read in it is what can come in."""
+TURN_SECS = 0.005
+"""How long datagrams that set up connections are dealt with before it is the others' turn: each takes milliseconds, and
+when a crowd comes at once nobody's signaling would be read or answered until the last of them is done."""
 BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel for each direction; without privilege it may grant less (net.core.rmem_max)."""
 # Of Linux (asm-generic/socket.h); Python does not name them. They need CAP_NET_ADMIN.
@@ -63,6 +66,7 @@ class MediaSocket:
         self._random_bytes = random_bytes
         self._inbox = open_inbox(sock, self.SLOTS)
         self._reading = False
+        self._next = self._count = 0  # slots of the inbox that have been dealt with, and that are filled
         self.outbox = open_outbox(sock, self.SLOTS, self.stats)
         """Packets of media: they leave at once, or with all that follow from what was read together."""
         self._peers: dict[str, Peer] = {}  # by local ufrag
@@ -223,56 +227,68 @@ class MediaSocket:
         if self._reading or self._closed:  # called by whoever was told of a datagram: the rest comes when that is done
             return
         self._reading = True
+        turn_ends = self._loop.time() + TURN_SECS
         try:
             for _ in range(BATCH // self._inbox.slots):
-                try:
-                    count = self._inbox.read()
-                except OSError:
-                    # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
-                    self.stats.receive_errors += 1
-                    continue
+                if self._next == self._count:
+                    try:
+                        self._next, self._count = 0, self._inbox.read()
+                    except OSError:
+                        # An ICMP error of an earlier send (ECONNREFUSED); the socket goes on.
+                        self.stats.receive_errors += 1
+                        continue
+                    if not self._count:
+                        break
+                    self.stats.received += self._count
                 self.outbox.held = True
                 try:
-                    self._receive(count)
+                    self._receive(turn_ends)
                 finally:
                     self.outbox.held = False
                     self.outbox.flush()
-                if count < self._inbox.slots or self._closed:
+                if self._next < self._count or self._count < self._inbox.slots or self._closed:
                     break
         finally:
             self._reading = False
+            if self._next < self._count and not self._closed:
+                self._loop.call_soon(self._readable)
 
-    def _receive(self, count: int) -> None:
-        """What lies in so many slots of the inbox."""
-        inbox, stats = self._inbox, self.stats
+    def _receive(self, turn_ends: float) -> None:
+        """What lies in the inbox; if it takes too long, the rest stays there for the next turn."""
+        inbox, stats, time = self._inbox, self.stats, self._loop.time
         sizes, keys, views = inbox.sizes, inbox.keys, inbox.views
         data, known = self.packet_buffer.data, self._known
-        stats.received += count
-        for slot in range(count):
-            size, view = sizes[slot], views[slot]
-            stats.bytes_received += size
-            first = view[0] if size else 255
-            # RFC 7983 section 7
-            if 128 <= first <= 191:
-                peer = known.get(keys[slot]) or self._recognised(slot)
-                if peer is None:
-                    stats.unknown += 1
+        slot = first_slot = self._next
+        try:
+            for slot in range(first_slot, self._count):
+                size, view = sizes[slot], views[slot]
+                stats.bytes_received += size
+                first = view[0] if size else 255
+                # RFC 7983 section 7
+                if 128 <= first <= 191:
+                    peer = known.get(keys[slot]) or self._recognised(slot)
+                    if peer is None:
+                        stats.unknown += 1
+                    else:
+                        data[:size] = view[:size]
+                        peer.receive_buffered(size)
+                elif first <= 3:
+                    self._receive_stun(bytes(view[:size]), inbox.source(slot))
+                elif 20 <= first <= 63:
+                    source = inbox.source(slot)
+                    peer = self._addresses.get(source)
+                    if peer is None:
+                        stats.unknown += 1
+                    else:
+                        peer.receive_dtls(bytes(view[:size]), source)
+                        if time() >= turn_ends:
+                            break
                 else:
-                    data[:size] = view[:size]
-                    peer.receive_buffered(size)
-            elif first <= 3:
-                self._receive_stun(bytes(view[:size]), inbox.source(slot))
-            elif 20 <= first <= 63:
-                source = inbox.source(slot)
-                peer = self._addresses.get(source)
-                if peer is None:
-                    stats.unknown += 1
-                else:
-                    peer.receive_dtls(bytes(view[:size]), source)
-            else:
-                stats.malformed += 1
-            if self._closed:
-                break
+                    stats.malformed += 1
+                if self._closed:
+                    break
+        finally:
+            self._next = slot + 1
 
     def _recognised(self, slot: int) -> Peer | None:
         """Whose the datagram there is; the next ones are known by their key."""
