@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 BARE = 3
-"""Bytes of a packet that says no more than that it is silent. Behind a sound the encoder has more to say for about
-240 ms; who stops before that leaves a browser's decoder with a memory of the sound, and it goes on in a loud hiss."""
+"""Bytes of a packet that says no more than that it is silent. Behind a sound the encoder has more to say, for 0.1 to
+1 s; who stops before that leaves a browser's decoder with a memory of the sound, and it goes on in a loud hiss."""
 WHOLE = 10
 """Such packets sent before any is left out: a listener's decoder has come to rest by then (200 ms)."""
 EVERY = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from struct import Struct
 
-from emulator.media.audio.opus import SAMPLE_RATE, OpusError, packet_samples
+from emulator.media.audio.opus import SAMPLE_RATE, SILENCE, OpusError, packet_samples
 from emulator.recording.chunks import Chunk, Chunks
 from emulator.recording.errors import MediaError
 
@@ -19,9 +19,6 @@ HEADER = Struct("<4sBBqIIIB")  # section 6 of RFC 3533: up to and with the numbe
 _CRC_AT = 22
 _FIRST, LAST = 2, 4
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-SILENCE = bytes.fromhex("f8fffe")
-"""CELT, fullband, 20 ms, mono (the TOC of RFC 6716 section 3.1), and in it the shortest frame that is silent."""
 
 _SHORT_SILENCE = {480: b"\xf0\xff\xfe", 240: b"\xe8\xff\xfe", 120: b"\xe0\xff\xfe"}
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from emulator.signaling.lobby import Lobby
 from emulator.signaling.session import CLOSE_LOST, SignalingSession
 from emulator.signaling.surroundings import Close
+from emulator.signaling.turns import SHORTEST_SECS, Turns
 from emulator.wire import janus
 
 log = logging.getLogger("emulator.signaling")
@@ -23,11 +25,6 @@ SUBPROTOCOL = "janus-protocol"
 CLOSE_HANDSHAKE_SECS = 2.0
 STOP_HANDSHAKE_SECS = 0.5
 """When the emulator stops: it has promised to be gone within two seconds."""
-TURN_SECS = 0.001
-"""How long one connection's frames are dealt with, at least, before it is the others' turn."""
-LONGEST_TURN_SECS = 0.02
-"""And at most; in between, as long as it had to wait for its turn. The SDK looks every 4 ms, for each frame that it has
-sent, whether there is an answer: what waits here keeps the browser busy."""
 CLOSE_GOING_AWAY = 1001
 CLOSE_EMPTY = 1005
 """Stands for a Close frame without a code (RFC 6455, 7.4.1)."""
@@ -38,6 +35,7 @@ class Gateway:
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
+        self._turns = Turns(time.monotonic)
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/{room_id}/janus", self.handle)
@@ -63,7 +61,7 @@ class Gateway:
                 text=f"Offer the WebSocket subprotocol {SUBPROTOCOL!r} (S-2), not {', '.join(offered) or 'none'}.\n"
             )
         await ws.prepare(request)
-        await _Connection(self._lobby, request, ws).run()
+        await _Connection(self._lobby, request, ws, self._turns).run()
         return ws
 
     def close_all(self) -> None:
@@ -74,8 +72,9 @@ class Gateway:
 
 
 class _Connection:
-    def __init__(self, lobby: Lobby, request: web.Request, ws: web.WebSocketResponse) -> None:
+    def __init__(self, lobby: Lobby, request: web.Request, ws: web.WebSocketResponse, turns: Turns) -> None:
         self._lobby = lobby
+        self._turns = turns
         self._request = request
         self._ws = ws
         self._something = asyncio.Event()
@@ -123,7 +122,7 @@ class _Connection:
     async def _read(self) -> bool:
         """Feed frames to the session until the end; True if the connection was lost without a Close frame."""
         clock = asyncio.get_running_loop().time
-        turn_ends = clock() + TURN_SECS
+        turn_ends = clock() + SHORTEST_SECS
         while True:
             message: WSMessage = await self._ws.receive()
             if self._closed and message.type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG):
@@ -160,11 +159,9 @@ class _Connection:
             if self._session.hopeless:
                 return True
             # Frames that came together are there at once: without this the others would wait for the last of them.
-            now = clock()
-            if now >= turn_ends:
-                await asyncio.sleep(0)
-                began = clock()
-                turn_ends = began + min(max(TURN_SECS, began - now), LONGEST_TURN_SECS)
+            if clock() >= turn_ends:
+                turn = await self._turns.next()
+                turn_ends = clock() + turn
 
     async def _pong(self, data: bytes) -> None:
         try:

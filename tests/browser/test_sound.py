@@ -193,8 +193,8 @@ async def test_between_two_sounds_of_a_synthetic_participant_there_is_silence(
     for peaks in await asyncio.gather(*(alice.evaluate(PEAKS, [video, 3000], 20) for video in videos)):
         loud = [peak for peak in peaks if peak > 0.07]
         audible = [peak for peak in peaks if peak > 0.002]
-        print(len(peaks), len(loud), len(audible))
-        assert len(loud) >= 15, peaks  # of a beep of 100 ms each second
+        assert len(peaks) > 100
+        assert len(loud) >= len(peaks) / 20, peaks  # a beep of 100 ms each second
         assert len(audible) <= len(peaks) / 4, peaks
 
 

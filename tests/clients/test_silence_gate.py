@@ -6,7 +6,8 @@ import asyncio
 
 import numpy as np
 
-from emulator.clients.audio_track import AudioTrack, TimedBlock
+from emulator.clients.audio_track import AudioTrack, EncodedBlock, TimedBlock
+from emulator.clients.mix_input import MixInput
 from emulator.clients.silence_gate import EVERY, SILENT_LEVEL, WHOLE, SilenceGate
 from emulator.clients.sources.beep import BeepSource
 from emulator.clients.sources.silence import SilenceSource
@@ -84,6 +85,24 @@ async def test_a_voice_beside_a_silence_is_whole_in_the_mix(join: MakeClient) ->
     samples = bob.audio(0.3)
     assert len(samples) >= 0.25 * 48_000
     assert bob.heard.packets_received - before <= (asyncio.get_running_loop().time() - began) * 50 + 10
+
+
+async def test_the_silence_of_who_is_left_alone_in_the_mix_begins_whole() -> None:
+    """The listener's decoder has heard the other's sound last, and knows nothing of the silence beside it."""
+    workers = Workers(1)
+    sound, silence = (AudioTrack(source, workers=workers) for source in (BeepSource(7), SilenceSource()))
+    said: list[bytes] = []
+    mix = MixInput(lambda block: said.append(block.encoded.packet))
+    mix.put("self", sound)
+    (speak,) = sound.sinks
+    speak(TimedBlock(0, 0.0, EncodedBlock(SOUND, 30)))
+    mix.put("other", silence)
+    (rest,) = silence.sinks
+    mix.remove("self")
+    for number in range(WHOLE + 3):
+        rest(TimedBlock(number, number * PERIOD, EncodedBlock(BARE[:1], SILENT_LEVEL)))
+    assert said == [SOUND, *[BARE] * WHOLE, *[BARE[:1]] * 3]
+    workers.close()
 
 
 async def test_what_is_not_sent_is_said_to_be_so() -> None:

@@ -293,3 +293,19 @@ def test_the_snapshot_counts_what_happened() -> None:
     assert (stats.video.packets, stats.audio.packets, stats.keyframes, stats.subscriptions) == (6, 3, 1, 1)
     assert (stats.video.ssrc, stats.video.lost, stats.video.missing) == (house.publisher.video_ssrc, 0, 0)
     assert stats.bitrate == 500_000
+
+
+def test_frames_that_come_late_are_counted_once_whichever_of_their_packets_are_late() -> None:
+    house = House(FORMATS)
+    bob = house.subscribe()
+    house.publisher.send_frame(keyframe=True)
+    frames = [house.publisher.make_frame(packets=3) for _ in range(5)]
+    late = [*frames[1], frames[2][1], *frames[3][:2], frames[4][0]]
+    for packet in (packet for frame in frames for packet in frame if packet not in late):
+        house.feed.receive_rtp(packet)
+    assert (house.feed.stats().video.frames, bob.subscription.stats().video.frames) == (5, 5)
+    for packet in reversed(late):
+        house.feed.receive_rtp(packet)
+    stats = house.feed.stats().video
+    assert (stats.packets, stats.frames, stats.missing) == (2 + 15, 6, 0)
+    assert bob.subscription.stats().video.frames == 6

@@ -29,6 +29,9 @@ FRAME = 960  # samples of one 20 ms frame
 BITRATE = 48_000
 COMPLEXITY = 2
 
+SILENCE = bytes.fromhex("f8fffe")
+"""CELT, fullband, 20 ms, mono (the TOC of RFC 6716 section 3.1), and in it the shortest frame that is silent."""
+
 _LONGEST = 5_760  # samples: a packet holds at most 120 ms (RFC 6716, section 3.2.5)
 _LARGEST_FRAME = 1_275  # bytes of one frame (RFC 6716, section 3.4, R2)
 _CELT = (120, 240, 480, 960)

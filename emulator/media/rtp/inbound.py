@@ -10,6 +10,9 @@ from emulator.media.rtp.timing import PublisherClock, Timeline
 from emulator.media.rtp.vp8 import Vp8Descriptor
 from emulator.values import value_class
 
+RECENT_MASK = 127
+"""Of 128 frames the timestamps are known: packets that come late, a second at most, are of one of them or of none."""
+
 
 class MediaPacket:
     """One accepted packet, ready for all subscriptions.
@@ -81,6 +84,7 @@ class InboundTrack:
         "_first",
         "_former",
         "_highest_timestamp",
+        "_recent",
         "_restarts",
         "_seen",
         "_sequence_offset",
@@ -113,6 +117,7 @@ class InboundTrack:
         self._clock = clock
         self._former: dict[int, None] = {}  # earlier SSRCs, oldest first
         self._seen = [-1] * self._SEEN
+        self._recent = [-1] * (RECENT_MASK + 1)  # timestamps of the latest frames, in no order
         self._restarts = 0
         self._first = 0  # first sequence number of the segment, in the feed's timeline
         self._sequence_offset = 0
@@ -174,9 +179,13 @@ class InboundTrack:
             self._highest_timestamp += step
             mapped = self._highest_timestamp
             if moved:  # of a frame's packets the first one tells
+                self._recent[self.frames & RECENT_MASK] = mapped
                 self.timeline.packet(mapped, now)
         else:
             mapped = self._highest_timestamp + timestamp_delta(timestamp, self._source_timestamp)
+            if mapped not in self._recent:  # the first that comes of a frame which was lost as a whole
+                self.frames += 1
+                self._recent[self.frames & RECENT_MASK] = mapped
             if self.nacks:
                 self.missing.received(number)
         return number, mapped

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from emulator.media.rtp.header import HEADER
-from emulator.media.rtp.inbound import MediaPacket
+from emulator.media.rtp.inbound import RECENT_MASK, MediaPacket
 from emulator.media.rtp.nack import KEPT_MASK, SentPackets
 from emulator.media.rtp.rtcp import ReportBlock, SenderReport
 from emulator.media.rtp.rtx import RetransmissionStream
@@ -64,6 +64,7 @@ class OutboundTrack:
         "_newest",
         "_payload_type",
         "_picture_offset",
+        "_recent",
         "_renumber",
         "_report",
         "_send",
@@ -129,6 +130,7 @@ class OutboundTrack:
         self._first = 0  # in the feed's numbers: what comes before it was not meant for this subscriber
         self._timestamp_offset = random.getrandbits(32)
         self._highest_timestamp = 0
+        self._recent = [-1] * (RECENT_MASK + 1)  # timestamps of the latest frames, in no order
         self._burst_end = -1
         self._burst_times: list[int] = []  # in the feed's timeline, ascending ...
         self._burst_positions: list[int] = []  # ... and what was sent instead
@@ -201,8 +203,12 @@ class OutboundTrack:
             if timestamp != self._highest_timestamp:
                 self.frames += 1
                 self._highest_timestamp = timestamp
+                self._recent[self.frames & RECENT_MASK] = timestamp
             if packet.vp8 is not None:
                 self._newest = packet.vp8
+        elif timestamp not in self._recent:  # the first that comes of a frame which was lost as a whole
+            self.frames += 1
+            self._recent[self.frames & RECENT_MASK] = timestamp
         self._send(head + payload)
 
     def start(self, group: Sequence[MediaPacket]) -> None:

@@ -30,8 +30,8 @@ BATCH = 256
 """Datagrams read per wake-up, so that a flood cannot starve timers and other sockets. Not fewer: all publishers send to
 one socket, and when a hundred others are ready in each turn of the loop, what is read in it is what can come in."""
 TURN_SECS = 0.005
-"""How long datagrams that set up connections are dealt with before it is the others' turn: each takes milliseconds, and
-when a crowd comes at once nobody's signaling would be read or answered until the last of them is done."""
+"""How long DTLS is dealt with before it is the others' turn: a connection takes milliseconds to set up, and when a
+crowd comes at once nobody's signaling would be read or answered until the last of them is done."""
 BUFFER_BYTES = 4 * 1024 * 1024
 """Asked of the kernel for each direction; without privilege it may grant less (net.core.rmem_max)."""
 # Of Linux (asm-generic/socket.h); Python does not name them. They need CAP_NET_ADMIN.
@@ -67,6 +67,8 @@ class MediaSocket:
         self._inbox = open_inbox(sock, self.SLOTS)
         self._reading = False
         self._next = self._count = 0  # slots of the inbox that have been dealt with, and that are filled
+        self._rest: asyncio.Handle | None = None  # who deals with the others
+        self._dtls_secs = 0.0  # spent on DTLS in this turn
         self.outbox = open_outbox(sock, self.SLOTS, self.stats)
         """Packets of media: they leave at once, or with all that follow from what was read together."""
         self._peers: dict[str, Peer] = {}  # by local ufrag
@@ -224,10 +226,11 @@ class MediaSocket:
 
     def _readable(self) -> None:
         """Drains up to one batch. The loop calls again at once while more is waiting."""
-        if self._reading or self._closed:  # called by whoever was told of a datagram: the rest comes when that is done
+        # Called by whoever was told of a datagram, the rest comes when that is done; and what is left has its own turn.
+        if self._reading or self._closed or self._rest is not None:
             return
         self._reading = True
-        turn_ends = self._loop.time() + TURN_SECS
+        self._dtls_secs = 0.0
         try:
             for _ in range(BATCH // self._inbox.slots):
                 if self._next == self._count:
@@ -242,19 +245,24 @@ class MediaSocket:
                     self.stats.received += self._count
                 self.outbox.held = True
                 try:
-                    self._receive(turn_ends)
+                    self._receive()
                 finally:
                     self.outbox.held = False
                     self.outbox.flush()
-                if self._next < self._count or self._count < self._inbox.slots or self._closed:
+                if self._count < self._inbox.slots or self._dtls_secs >= TURN_SECS or self._closed:
                     break
         finally:
             self._reading = False
             if self._next < self._count and not self._closed:
-                self._loop.call_soon(self._readable)
+                self._rest = self._loop.call_soon(self._go_on)
 
-    def _receive(self, turn_ends: float) -> None:
-        """What lies in the inbox; if it takes too long, the rest stays there for the next turn."""
+    def _go_on(self) -> None:
+        """With what the turn before has left."""
+        self._rest = None
+        self._readable()
+
+    def _receive(self) -> None:
+        """What lies in the inbox; if its DTLS takes too long, the rest stays there for the next turn."""
         inbox, stats, time = self._inbox, self.stats, self._loop.time
         sizes, keys, views = inbox.sizes, inbox.keys, inbox.views
         data, known = self.packet_buffer.data, self._known
@@ -280,8 +288,10 @@ class MediaSocket:
                     if peer is None:
                         stats.unknown += 1
                     else:
+                        began = time()
                         peer.receive_dtls(bytes(view[:size]), source)
-                        if time() >= turn_ends:
+                        self._dtls_secs += time() - began
+                        if self._dtls_secs >= TURN_SECS:
                             break
                 else:
                     stats.malformed += 1
