@@ -91,6 +91,7 @@ class Roster:
         self._present: dict[int, str] = {}  # reg id (or a telephone's) -> participant id
         self._mixers: dict[int, str] = {}  # mix id -> participant id
         self._leaving: dict[str, _Leaving] = {}
+        self._unpublished: set[int] = set()  # pub ids of streams that go when their subscription has ended
 
     def stream_of(self, pub_id: int) -> Stream | None:
         return next((stream for stream in self.streams.values() if stream.pub_id == pub_id), None)
@@ -210,8 +211,11 @@ class Roster:
                 self._published(entry, announce=True)
         elif data.get("unpublished") or data.get("kicked"):
             stream = self.stream_of(_integer(data.get("unpublished") or data.get("kicked")))
-            if stream is not None and stream.participant_id != self.participant_id and not self._on_unpublished(stream):
-                self.remove_stream(stream)
+            if stream is not None and stream.participant_id != self.participant_id:
+                if self._on_unpublished(stream):
+                    self._unpublished.add(stream.pub_id)
+                else:
+                    self.remove_stream(stream)
         elif "audio-moderation" in data:
             self._moderated(_integer(data.get("id")), data["audio-moderation"])
         elif data.get("id") and data.get("display"):
@@ -237,7 +241,10 @@ class Roster:
         if person not in self.participants:
             self._on_fault(f"stream {info.key!r} was announced before its participant {person} (S-91, T-17)")
             return
-        if (person, info.key) in self.streams:
+        old = self.streams.get((person, info.key))
+        if old is not None and old.pub_id in self._unpublished:  # it is there again before our subscription has ended
+            self.remove_stream(old, subscription_ended=True)
+        elif old is not None:
             self._on_fault(f"stream {info.key!r} of participant {person} was announced twice (5.4, rule 4)")
         self.streams[person, info.key] = Stream(
             person,
@@ -288,7 +295,9 @@ class Roster:
 
     def remove_stream(self, stream: Stream, *, subscription_ended: bool = False) -> None:
         """The stream is gone, and with it its participant if that was waiting to go."""
-        if self.streams.get((stream.participant_id, stream.key)) is None:
+        self._unpublished.discard(stream.pub_id)
+        known = self.streams.get((stream.participant_id, stream.key))
+        if known is None or known.pub_id != stream.pub_id:
             return
         del self.streams[stream.participant_id, stream.key]
         if subscription_ended:

@@ -194,6 +194,21 @@ def test_a_subscribed_stream_goes_when_its_subscription_has_ended(room: Room) ->
     ]
 
 
+def test_a_stream_that_is_back_before_its_subscription_has_ended_is_a_new_one(room: Room) -> None:
+    """On a busy machine the answer to our `detach` comes after the next announcement."""
+    room.enter(reg(9, BOB), publishers=[pub(12, BOB)])
+    room.subscribed = True
+    (old,) = room.roster.streams.values()
+    room.videoroom(unpublished=12)
+    assert room.news() == []
+    room.videoroom(publishers=[pub(13, BOB)])
+    assert room.news() == [SubscriptionEnded(BOB, "self"), StreamUnpublished(BOB, "self"), StreamPublished(BOB, "self")]
+    room.roster.remove_stream(old, subscription_ended=True)
+    assert room.news() == []
+    assert [stream.pub_id for stream in room.roster.streams.values()] == [13]
+    assert not room.faults
+
+
 def test_changed_flags_are_told_one_by_one_and_matched_by_stream_id(room: Room) -> None:
     room.enter(reg(41, ALICE), publishers=[pub(62, ALICE)])
     room.videoroom(id=999, display=flags(ALICE, audio=False))
