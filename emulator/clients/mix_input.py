@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from emulator.clients.audio_track import AudioTrack, EncodedBlock, TimedBlock, encode_block
-from emulator.clients.silence_gate import BARE, SILENT_LEVEL, WHOLE
+from emulator.clients.silence_gate import BARE, SILENT_LEVEL, SilenceGate
 from emulator.clients.sources.base import FRAME_SAMPLES
 from emulator.media.audio.opus import SILENCE, OpusEncoder
 from emulator.media.audio.pacer import PERIOD
@@ -23,7 +23,7 @@ class MixInput:
         self._sinks: dict[str, Callable[[TimedBlock], None]] = {}
         self._encoder: OpusEncoder | None = None
         self._slot = -1  # the last period of which the sum was sent
-        self._bare = 0  # packets of bare silence since the last sound
+        self._gate = SilenceGate()  # of what is sent: it only counts
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -70,12 +70,9 @@ class MixInput:
     def _whole(self, block: TimedBlock) -> TimedBlock:
         """A silence begins whole here, too: whoever is left alone may have been silent for long (`silence_gate.py`)."""
         packet, level = block.encoded.packet, block.encoded.level
-        if level != SILENT_LEVEL or len(packet) > BARE:
-            self._bare = 0
-        elif self._bare < WHOLE:
-            self._bare += 1
-            if len(packet) < BARE:
-                return block._replace(encoded=EncodedBlock(SILENCE, level))
+        self._gate.note(packet, level)
+        if len(packet) < BARE and not self._gate.at_rest:
+            return block._replace(encoded=EncodedBlock(SILENCE, level))
         return block
 
     def _mixed(self, at: float) -> EncodedBlock:

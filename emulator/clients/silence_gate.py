@@ -26,10 +26,12 @@ class SilenceGate:
         """Whether most of what is silent is left out by now."""
         return self._silent > WHOLE
 
+    def note(self, packet: bytes, level: int) -> None:
+        """One packet, of this level in -dBov, has its turn, whether it is sent or not."""
+        bare = level == SILENT_LEVEL and len(packet) <= BARE
+        self._silent = self._silent + 1 if bare else 0
+
     def passes(self, packet: bytes, level: int) -> bool:
         """Whether a packet of this level is to be sent."""
-        if level != SILENT_LEVEL or len(packet) > BARE:
-            self._silent = 0
-            return True
-        self._silent += 1
-        return self._silent <= WHOLE or self._silent % EVERY == 0
+        self.note(packet, level)
+        return not self.at_rest or self._silent % EVERY == 0

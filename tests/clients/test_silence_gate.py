@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 
 from emulator.clients.audio_track import AudioTrack, EncodedBlock, TimedBlock
 from emulator.clients.mix_input import MixInput
 from emulator.clients.silence_gate import EVERY, SILENT_LEVEL, WHOLE, SilenceGate
+from emulator.clients.sources.base import AudioSource
 from emulator.clients.sources.beep import BeepSource
 from emulator.clients.sources.silence import SilenceSource
 from emulator.clients.workers import Workers
@@ -17,6 +19,26 @@ from emulator.media.audio.pacer import PERIOD
 from tests.clients.conftest import MakeClient
 
 SOUND, TAIL, BARE = bytes(90), bytes(225), b"\xf8\xff\xfe"
+
+
+async def play(source: AudioSource, note: Callable[[AudioTrack, TimedBlock], None], enough: Callable[[], bool]) -> None:
+    """Plays it, and notes each block, until there are enough."""
+    workers = Workers(1)
+    track = AudioTrack(source, workers=workers)
+    done = asyncio.Event()
+
+    def sink(block: TimedBlock) -> None:
+        if not done.is_set():
+            note(track, block)
+            if enough():
+                done.set()
+
+    track.sinks.append(sink)
+    await track.start()
+    async with asyncio.timeout(20):
+        await done.wait()
+    track.stop()
+    workers.close()
 
 
 def test_a_silence_begins_whole_and_is_sparse_then() -> None:
@@ -38,25 +60,12 @@ def test_what_an_encoder_still_says_of_a_sound_in_the_silence_behind_it_is_sent(
 
 
 async def test_a_beep_is_followed_by_bare_silence_before_any_of_it_is_left_out() -> None:
-    workers = Workers(1)
-    track = AudioTrack(BeepSource(7), workers=workers)
     blocks: list[TimedBlock] = []
-    done = asyncio.Event()
-
-    def sink(block: TimedBlock) -> None:
-        blocks.append(block)
-        if len(blocks[-1].encoded.packet) == 1:
-            done.set()
-
-    track.sinks.append(sink)
-    await track.start()
-    async with asyncio.timeout(20):
-        await done.wait()
-    track.stop()
-    workers.close()
-    sizes = [len(block.encoded.packet) for block in blocks]
-    assert sizes[-1 - WHOLE :] == [3] * WHOLE + [1]
-    assert max(sizes[-15 - WHOLE : -1 - WHOLE]) > 3
+    await play(BeepSource(7), lambda _, block: blocks.append(block), lambda: len(blocks[-1].encoded.packet) == 1)
+    tail = blocks[-2 - WHOLE].encoded
+    assert len(tail.packet) > 3
+    assert tail.level == SILENT_LEVEL
+    assert [len(block.encoded.packet) for block in blocks[-1 - WHOLE :]] == [3] * WHOLE + [1]
 
 
 async def test_who_is_silent_sends_little_and_is_heard_at_once_when_it_speaks(join: MakeClient) -> None:
@@ -107,24 +116,14 @@ async def test_the_silence_of_who_is_left_alone_in_the_mix_begins_whole() -> Non
 
 async def test_what_is_not_sent_is_said_to_be_so() -> None:
     """DTX packets have one byte, and decode to silence behind a silence: nothing to conceal for a browser."""
-    workers = Workers(1)
-    track = AudioTrack(SilenceSource(), workers=workers)
     blocks: list[TimedBlock] = []
     late: list[float] = []
-    done = asyncio.Event()
 
-    def sink(block: TimedBlock) -> None:
+    def note(track: AudioTrack, block: TimedBlock) -> None:
         blocks.append(block)
         late.append(asyncio.get_running_loop().time() - (track._rest._next_at - EVERY * PERIOD))
-        if len(blocks) == WHOLE + 3:
-            done.set()
 
-    track.sinks.append(sink)
-    await track.start()
-    async with asyncio.timeout(20):
-        await done.wait()
-    track.stop()
-    workers.close()
+    await play(SilenceSource(), note, lambda: len(blocks) == WHOLE + 3)
     sizes = [len(block.encoded.packet) for block in blocks]
     assert min(sizes[:WHOLE]) > 1
     assert sizes[-2:] == [1, 1]

@@ -266,9 +266,9 @@ class MediaSocket:
         inbox, stats, time = self._inbox, self.stats, self._loop.time
         sizes, keys, views = inbox.sizes, inbox.keys, inbox.views
         data, known = self.packet_buffer.data, self._known
-        slot = first_slot = self._next
+        slot = self._next
         try:
-            for slot in range(first_slot, self._count):
+            for slot in range(self._next, self._count):
                 size, view = sizes[slot], views[slot]
                 stats.bytes_received += size
                 first = view[0] if size else 255

@@ -22,7 +22,14 @@ from tests.browser.browser_host import BrowserHost
 from tests.browser.chromium import find_chromium
 from tests.browser.sdk_bundle import ensure_bundle
 
-A_MOMENT = "() => new Promise((resolve) => setTimeout(resolve, 50))"
+# Janus tells of streams after it has said that the page is in.
+UNTIL_TOLD = """async ([count, milliseconds]) => {
+  for (;;) {
+    const since = window.app.log.next;
+    if ((await window.app.state()).streams.length >= count) return;
+    await window.app.waitFor("state_changed", [], milliseconds, since);
+  }
+}"""
 
 Found = defaultdict[str, list[tuple[float, float]]]
 
@@ -32,9 +39,7 @@ async def _round(host: BrowserHost, pages: Pages, streams: int) -> tuple[float, 
         page = await pages.open("viewer", NOTE_CONNECTIONS)
         await asyncio.sleep(OPENED_SECS)
         await pages.join(page)
-        async with asyncio.timeout(MOST_SECS):  # Janus tells of them after it has said that the page is in
-            while len((await page.state())["streams"]) < streams:
-                await page.evaluate(A_MOMENT, timeout=MOST_SECS)
+        await page.evaluate(UNTIL_TOLD, [streams, MOST_SECS * 1000], timeout=MOST_SECS)
         connected, seen = await page.evaluate(SUBSCRIBE, streams, timeout=MOST_SECS)
         await page.disconnect()
     finally:
