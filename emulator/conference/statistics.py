@@ -9,6 +9,7 @@ from emulator.media.rtp.feed_video import LayerStats
 from emulator.media.rtp.inbound import InboundStats
 from emulator.media.rtp.outbound import OutboundTrack
 from emulator.media.transport.peer import Peer
+from emulator.media.transport.srtp import REPLAYED
 
 if TYPE_CHECKING:
     from emulator.conference.mix import MixStats  # they load NumPy
@@ -129,7 +130,8 @@ def of_mix(stats: MixStats) -> Json:
 
 
 def _connection(peer: Peer, now: float) -> Json:
-    stats, address = peer.stats, peer.selected_address
+    stats, address, refused = peer.stats, peer.selected_address, peer.srtp_errors
+    replayed = sum(count for reason, count in refused.items() if reason in REPLAYED)
     return {
         "state": peer.state.value,
         "selected_address": None if address is None else written(address[0], address[1]),
@@ -141,7 +143,8 @@ def _connection(peer: Peer, now: float) -> Json:
         "rtp_sent": stats.rtp_sent,
         "rtp_bytes_sent": stats.rtp_bytes_sent,
         "rtcp_sent": stats.rtcp_sent,
-        "undecryptable": sum(peer.srtp_errors.values()),
+        "replayed": replayed,
+        "undecryptable": sum(refused.values()) - replayed,
         "unsendable": stats.unsendable,
     }
 

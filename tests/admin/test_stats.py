@@ -111,6 +111,15 @@ async def test_loss_and_repair_show(admin: Caller, join: MakeClient) -> None:
     assert (await when(admin, lambda s: (s["subscriptions"][0]["video"]["lost"] or 0) > 0))["mixer"]["ticks"] > 0
 
 
+async def test_what_comes_twice_is_told_as_such(admin: Caller, join: MakeClient) -> None:
+    ada = await join("Ada")
+    await ada.publish()
+    document = {"participant_id": ada.participant_id, "direction": "up", "kind": "duplicate", "parameters": {"p": 0.5}}
+    assert (await admin.post("impairments", document)).status == 201
+    session = await when(admin, lambda s: s["feeds"][0]["connection"]["replayed"] > 10)
+    assert session["feeds"][0]["connection"]["undecryptable"] == 0
+
+
 async def test_a_mute_and_a_pause_show(admin: Caller, join: MakeClient) -> None:
     ada, ben = await join("Ada"), await join("Ben")
     await ada.publish()

@@ -16,6 +16,9 @@ from .parameters import Address
 
 REPLAY_WINDOW = 1024
 """Packets a retransmission may come late; libsrtp's default of 128 is too short for video."""
+_REPLAY_FAIL, _REPLAY_OLD = 9, 10  # of libsrtp's srtp_err_status_t, which the binding has without their names
+REPLAYED = frozenset(f"unprotect: {pylibsrtp.ERRORS[status]}" for status in (_REPLAY_FAIL, _REPLAY_OLD))
+"""The reasons in `SrtpSession.errors` that a packet has come before, or is too late to tell (RFC 3711, 3.3.2)."""
 Process = Callable[[object, object, object], int]
 """libsrtp's functions: session, packet, and where its length stands before and after; 0 when all is well."""
 Send = Callable[[bytes, Address], bool]
