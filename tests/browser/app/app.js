@@ -6,6 +6,7 @@ import { normalised, openAudio, openVideo } from "./sources.js";
 import { Tiles, nameOf } from "./tiles.js";
 
 const LOG_LINES = 300;
+const LOG_EVERY_MS = 100; // new lines are a new layout of the page: those of a burst of events come together
 
 // Every event of the SDK, and which of its arguments is the (unserialisable, always last) state.
 const EVENTS = {
@@ -25,6 +26,7 @@ export class App {
     this.tracks = new Map(); // stream key -> {audio, video, simulcast} of ours
     this.tiles = new Tiles(document.querySelector("#stage"), document.querySelector("#mixed"));
     this.log = new EventLog((event) => this.show(event));
+    this.unshown = []; // events for which there is no line yet, oldest first
     this.bindForm();
     this.setStatus("ready");
   }
@@ -162,8 +164,19 @@ export class App {
     output.dataset.status = status;
   }
 
-  show({ t, name, args }) {
-    if (name === "state_changed") return;
+  show(event) {
+    if (event.name === "state_changed") return;
+    if (this.unshown.push(event) === 1) setTimeout(() => this.showLines(), LOG_EVERY_MS);
+    if (this.unshown.length > LOG_LINES) this.unshown.shift();
+  }
+
+  showLines() {
+    const log = document.querySelector("#log");
+    log.prepend(...this.unshown.splice(0).reverse().map((event) => this.line(event)));
+    while (log.childElementCount > LOG_LINES) log.lastElementChild.remove();
+  }
+
+  line({ t, name, args }) {
     const line = document.createElement("li");
     const time = document.createElement("time");
     time.textContent = new Date(t).toISOString().slice(11, 23);
@@ -171,9 +184,7 @@ export class App {
     text.className = "args";
     text.textContent = args.map((arg) => this.readable(arg)).join(" ");
     line.append(time, `${name} `, text);
-    const log = document.querySelector("#log");
-    log.prepend(line);
-    if (log.childElementCount > LOG_LINES) log.lastElementChild.remove();
+    return line;
   }
 
   /** For people: names instead of participant ids. */

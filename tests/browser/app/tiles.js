@@ -26,6 +26,7 @@ export class Tiles {
       const id = `${stream.participantId}/${stream.key}`;
       seen.add(id);
       const figure = this.figures.get(id) ?? this.create(id, stream);
+      if (!news(figure, participant, stream)) continue;
       describe(figure, participant, stream);
       play(figure.firstElementChild, [stream.videoTrack, stream.origin === "remote" && stream.audioTrack]);
     }
@@ -62,21 +63,26 @@ export class Tiles {
   }
 }
 
+/** Whether anything that a tile shows has changed: each event tells the whole state, of all streams. */
+const news = (figure, { context }, stream) => {
+  const facts = [
+    context, stream.isVideoEnabled, stream.isAudioEnabled, stream.isAudioCensored, stream.videoTrack, stream.audioTrack,
+  ];
+  if (figure.facts?.every((fact, index) => fact === facts[index])) return false;
+  figure.facts = facts;
+  return true;
+};
+
 const describe = (figure, participant, stream) => {
   const own = stream.origin === "local" ? " (you)" : "";
   const [name, key, off] = figure.lastElementChild.children;
-  write(name, nameOf(participant) + own);
-  write(key, stream.key);
-  write(off, [
+  name.textContent = nameOf(participant) + own;
+  key.textContent = stream.key;
+  off.textContent = [
     !stream.isVideoEnabled && "video off",
     !stream.isAudioEnabled && "audio off",
     stream.isAudioCensored && "muted by moderator",
-  ].filter(Boolean).join(", "));
-};
-
-/** Leaves alone what says so already: all tiles are described at each event, and new text is a new layout of the page. */
-const write = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
+  ].filter(Boolean).join(", ");
 };
 
 /** Plays exactly these tracks; leaves the element alone when it does already. */
