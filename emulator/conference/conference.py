@@ -99,7 +99,7 @@ class Conference:
         self._mixers: dict[int, MixerLeg] = {}
         self._audio_taps: dict[tuple[str, str], AudioTap] = {}
         talk = talk or TalkSettings()
-        self._mix = Mix(loop, self._leg_talks, talk=talk)
+        self._mix = Mix(loop, self._leg_talks, talk=talk, together=socket.outbox)
         self._talkers: Talkers[int] = Talkers.by(talk)
         self._line_of = line_of
         self._on_connection = on_connection

@@ -204,8 +204,9 @@ class Conferences:
         if not self._by_session:
             return
         now = self._loop.time()
-        for conference in self._by_session.values():
-            conference.control(now)
+        with self._socket.outbox:  # reports of hundreds of connections
+            for conference in self._by_session.values():
+                conference.control(now)
         self._timer = self._loop.call_later(CONTROL_INTERVAL_SECS, self._tick)
 
     def close(self) -> None:

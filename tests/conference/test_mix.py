@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from random import Random
 from typing import Any
 
@@ -49,23 +50,45 @@ def loop() -> Any:
 
 def _mix(loop: SetLoop, sent: list[RtpPacket], *, sending_takes: float = 0.0) -> Mix:
     mix = Mix(loop, lambda leg_id, talking: None)
-    mix.add(1, muted=False)
 
     def send(packet: bytes) -> None:
         loop.now += sending_takes
         sent.append(RtpPacket.parse(packet))
 
+    _listen(mix, 1, loop, send)
+    return mix
+
+
+def _listen(mix: Mix, leg_id: int, loop: SetLoop, send: Callable[[bytes], None]) -> None:
+    mix.add(leg_id, muted=False)
     sender = RtpSender(
         send_rtp=send,
         send_rtcp=lambda packet: None,
         clock=loop.time,
-        random=Random(1),
+        random=Random(leg_id),
         payload_type=111,
         clock_rate=48_000,
         cname="mix",
     )
-    mix.start(1, sender)
-    return mix
+    mix.start(leg_id, sender)
+
+
+def test_what_a_beat_sends_leaves_together(loop: SetLoop) -> None:
+    happened: list[str] = []
+
+    class Together(AbstractContextManager[None]):
+        def __enter__(self) -> None:
+            happened.append("begin")
+
+        def __exit__(self, *_: object) -> None:
+            happened.append("end")
+
+    mix = Mix(loop, lambda leg_id, talking: None, together=Together())
+    for leg_id in (1, 2, 3):
+        _listen(mix, leg_id, loop, lambda packet: happened.append("packet"))
+    for tick in range(2):
+        loop.go(50.0 + tick * PERIOD + 0.0005)
+    assert happened == ["begin", "packet", "packet", "packet", "end"] * 2
 
 
 def test_every_20_ms_each_listener_gets_a_packet(loop: SetLoop) -> None:

@@ -165,7 +165,11 @@ def test_what_is_posted_leaves_at_once_or_when_it_is_no_longer_held(
         assert received(there) == [b"x" * 100, b"x" * 102, b"more"]
         assert outbox.flush()  # nothing waits
         assert received(there) == received(other) == []
-    assert (stats.sent, stats.bytes_sent) == (6, 7 + 100 + 101 + 102 + 14 + 4)
+        with outbox:
+            assert post(outbox, b"within", names[0])
+            assert received(there) == []
+        assert received(there) == [b"within"]
+    assert (stats.sent, stats.bytes_sent) == (7, 7 + 100 + 101 + 102 + 14 + 4 + 6)
     assert (stats.send_errors, stats.send_blocked) == (0, 0)
 
 

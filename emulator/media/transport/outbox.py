@@ -1,6 +1,7 @@
 """Packets on their way out: protected where they lie, and sent together.
 
-What is sent in the wake of what was read together leaves in one system call, where Linux has one (sendmmsg(2)).
+What is sent in the wake of what was read together, or in one beat of the mix, leaves in one system call, where Linux
+has one (sendmmsg(2)).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Outbox:
     Who posts a packet (`SrtpSession`) puts it in `places[waiting]`, and beside it its size in `lengths` and
     `known.get(address) or name_of(address)` in `names`; counts `waiting` up; and calls `flush`, unless the packet is to
     be `held` and there are places left. A method for that would cost a twentieth of all forwarding.
+
+    `with outbox:` holds what is posted meanwhile, and sends it in the end.
     """
 
     def __init__(self, send: Callable[[memoryview, Address], object], slots: int, stats: SocketStats) -> None:
@@ -46,6 +49,13 @@ class Outbox:
         self.known: dict[Address, Any] = {}
         self._send_one = send
         self._stats = stats
+
+    def __enter__(self) -> None:
+        self.held = True
+
+    def __exit__(self, *_: object) -> None:
+        self.held = False
+        self.flush()
 
     def flush(self) -> bool:
         """Send what waits. False (and counted) if the kernel does not take all of it now."""

@@ -70,7 +70,7 @@ class MediaSocket:
         self._rest: asyncio.Handle | None = None  # who deals with the others
         self._dtls_secs = 0.0  # spent on DTLS in this turn
         self.outbox = open_outbox(sock, self.SLOTS, self.stats)
-        """Packets of media: they leave at once, or with all that follow from what was read together."""
+        """Packets of media: they leave at once, or with all that are sent under `with outbox`."""
         self._peers: dict[str, Peer] = {}  # by local ufrag
         self._addresses: dict[Address, Peer] = {}
         self._known: dict[Hashable, Peer] = {}
@@ -243,12 +243,8 @@ class MediaSocket:
                     if not self._count:
                         break
                     self.stats.received += self._count
-                self.outbox.held = True
-                try:
+                with self.outbox:
                     self._receive()
-                finally:
-                    self.outbox.held = False
-                    self.outbox.flush()
                 if self._count < self._inbox.slots or self._dtls_secs >= TURN_SECS or self._closed:
                     break
         finally:
