@@ -228,7 +228,7 @@ def _run(expectation: _Expectation, plan: Plan, name: str, *who: Any) -> None:
                 verdict = locator.evaluate(_ASK, [question.function, question.wish], timeout=patience)
             return verdict
         except TimeoutError:
-            return None
+            return question.unanswered(busy=True) if locator.count() else None
         except Error as error:
             return _interrupted(error, question)
 
@@ -257,7 +257,7 @@ async def _run_async(expectation: _Expectation, plan: Plan, name: str, *who: Any
                 verdict = await locator.evaluate(_ASK, [question.function, question.wish], timeout=patience)
             return verdict
         except TimeoutError:
-            return None
+            return question.unanswered(busy=True) if await locator.count() else None
         except Error as error:
             return _interrupted(error, question)
 
@@ -271,4 +271,4 @@ def _interrupted(error: Exception, look: Look) -> Any:
     """The page went elsewhere while it was looked at: to be asked again. Raises everything else."""
     if not _LEFT.search(str(error)):
         raise error
-    return {"met": False, "over": False, "history": look.wish["history"], "text": ""}
+    return look.unanswered()

@@ -29,12 +29,19 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Ask the page: `RoomsPage.<function>(element, wish)`. Answered with a verdict, or None if there is no element."""
+    """Ask the page: `RoomsPage.<function>(element, wish)`. Answered with a verdict, or None if there is no element.
+
+    Also with one of our own: `unanswered`.
+    """
 
     function: str
     wish: Mapping[str, Any]
     element_within: float
     """Seconds to wait for the element."""
+
+    def unanswered(self, *, busy: bool = False) -> Verdict:
+        """To be asked again: the page went elsewhere, or was too busy to find the element, which proves nothing."""
+        return {"met": False, "over": False, "history": self.wish["history"], "text": "", "busy": busy}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +158,10 @@ def _find_voice(what: str, who: Any, budget: Budget) -> Generator[Question, Any,
 def _look(function: str, expected: str, wish: Mapping[str, Any], budget: Budget) -> Plan:
     """Ask until there is a verdict: the element may leave the page, or the page go elsewhere, while it is looked at."""
     asked = {**wish, "expected": expected, "within": budget.within * 1000, "history": []}
+    patience = 0.0
     while True:
-        verdict: Verdict | None = yield Look(
-            function, {**asked, "elapsed": budget.spent * 1000}, max(POLL_SECS, budget.left)
-        )
+        patience = max(POLL_SECS, budget.left, patience)
+        verdict: Verdict | None = yield Look(function, {**asked, "elapsed": budget.spent * 1000}, patience)
         if verdict is None:
             if wish["want"] == "not_show":
                 return  # what is not there shows nothing
@@ -164,6 +171,7 @@ def _look(function: str, expected: str, wish: Mapping[str, Any], budget: Budget)
                 raise AssertionError(verdict["text"])
             return
         asked["history"] = verdict["history"]
+        patience = 2 * patience if verdict.get("busy") else 0.0
 
 
 def _known(people: Sequence[Person], person: Person, key: str | None) -> dict[str, Any]:

@@ -116,6 +116,23 @@ def test_who_is_seen_and_heard_is_told_by_name(visit: Visit, rooms_participant: 
     assert "alice was still heard after" in told
 
 
+def test_a_page_that_is_too_busy_to_be_looked_at_proves_nothing(visit: Visit, rooms_participant: Join) -> None:
+    alice = rooms_participant("alice", publish="self")
+    tile = expect_tile(visit.watch(alice))
+    tile.to_show(alice)
+    busy_for_ms = 2 * 1000 * SHORT + 500
+    keep_busy = f"""() => {{ setTimeout(() => {{
+        const until = performance.now() + {busy_for_ms};
+        while (performance.now() < until);
+    }}, 20); }}"""
+    visit.page.evaluate(keep_busy)
+    visit.page.wait_for_timeout(50)
+    assert "it still showed alice/self after" in failure_of(lambda: tile.not_to_show("alice", within=SHORT))
+    visit.page.evaluate(keep_busy)
+    visit.page.wait_for_timeout(50)
+    tile.to_show("alice", within=SHORT)
+
+
 def test_what_stands_still_or_is_dark_is_told(visit: Visit, rooms_participant: Join) -> None:
     alice = rooms_participant("alice", publish="self")
     tile = expect_tile(visit.watch(alice))

@@ -133,10 +133,12 @@ export class Rooms {
 
   async #look(locator, name, expected, wish, within, began = Date.now()) {
     let history = [];
+    let patience = 0;
     for (;;) {
       const elapsed = Date.now() - began;
       const asked = { ...wish, expected, within, history, elapsed };
-      const verdict = await this.#ask(locator, name, asked, Math.max(POLL_MS, within - elapsed));
+      patience = Math.max(POLL_MS, within - elapsed, patience);
+      const verdict = await this.#ask(locator, name, asked, patience);
       if (verdict === null) {
         if (wish.want === "not_show") return; // what is not there shows nothing
         throw new Error(`${expected}\nclosest: there is no such element on the page`);
@@ -146,6 +148,7 @@ export class Rooms {
         return;
       }
       history = verdict.history;
+      patience = verdict.busy ? 2 * patience : 0;
     }
   }
 
@@ -157,9 +160,11 @@ export class Rooms {
       await locator.evaluate(new Function(await this.#pageScript()), undefined, { timeout });
       return await locator.evaluate(ask, [name, wish], { timeout });
     } catch (error) {
-      if (error.name === "TimeoutError") return null;
+      const again = { met: false, over: false, history: wish.history };
+      // Too busy to find what is there: that proves nothing.
+      if (error.name === "TimeoutError") return (await locator.count()) ? { ...again, busy: true } : null;
       if (!LEFT.test(error.message)) throw error;
-      return { met: false, over: false, history: wish.history };
+      return again;
     }
   }
 
