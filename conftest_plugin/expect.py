@@ -228,7 +228,12 @@ def _run(expectation: _Expectation, plan: Plan, name: str, *who: Any) -> None:
                 verdict = locator.evaluate(_ASK, [question.function, question.wish], timeout=patience)
             return verdict
         except TimeoutError:
-            return question.unanswered(busy=True) if locator.count() else None
+            # Not there, or the page was too busy to find it. Bounded, as a page may hang for ever.
+            try:
+                locator.wait_for(state="detached", timeout=patience)
+            except TimeoutError:
+                return question.unanswered(busy=True)
+            return None
         except Error as error:
             return _interrupted(error, question)
 
@@ -257,7 +262,11 @@ async def _run_async(expectation: _Expectation, plan: Plan, name: str, *who: Any
                 verdict = await locator.evaluate(_ASK, [question.function, question.wish], timeout=patience)
             return verdict
         except TimeoutError:
-            return question.unanswered(busy=True) if await locator.count() else None
+            try:  # as in `_run`
+                await locator.wait_for(state="detached", timeout=patience)
+            except TimeoutError:
+                return question.unanswered(busy=True)
+            return None
         except Error as error:
             return _interrupted(error, question)
 

@@ -15,6 +15,8 @@ from emulator.clients.company import Person
 from emulator.probes.tones import TONES
 
 POLL_SECS = 0.25
+BUSY_SECS = 30.0
+"""A page that has not answered for so long hangs."""
 KEYS = ("self", "presentation")
 """Stream keys that the card's reader knows by itself."""
 
@@ -171,6 +173,8 @@ def _look(function: str, expected: str, wish: Mapping[str, Any], budget: Budget)
                 raise AssertionError(verdict["text"])
             return
         asked["history"] = verdict["history"]
+        if verdict.get("busy") and patience >= BUSY_SECS:
+            raise AssertionError(f"{expected}\nclosest: the page does not answer, it was too busy for {patience:.0f} s")
         patience = 2 * patience if verdict.get("busy") else 0.0
 
 

@@ -15,6 +15,7 @@ import pytest
 from playwright import sync_api
 from playwright.sync_api import sync_playwright
 
+from conftest_plugin import page_plans
 from conftest_plugin.expect import expect_audio, expect_tile
 from conftest_plugin.participants import Participant
 from conftest_plugin.room import Room
@@ -124,13 +125,28 @@ def test_a_page_that_is_too_busy_to_be_looked_at_proves_nothing(visit: Visit, ro
     keep_busy = f"""() => {{ setTimeout(() => {{
         const until = performance.now() + {busy_for_ms};
         while (performance.now() < until);
-    }}, 20); }}"""
+    }}); }}"""
     visit.page.evaluate(keep_busy)
-    visit.page.wait_for_timeout(50)
     assert "it still showed alice/self after" in failure_of(lambda: tile.not_to_show("alice", within=SHORT))
     visit.page.evaluate(keep_busy)
-    visit.page.wait_for_timeout(50)
     tile.to_show("alice", within=SHORT)
+
+
+def test_a_page_that_never_answers_is_told_as_such() -> None:
+    plan = page_plans.live("the tile", 0.5)
+    next(plan)
+    look = plan.send([])
+    patience: list[float] = []
+
+    def ask_for_ever() -> None:
+        nonlocal look
+        while True:
+            patience.append(look.element_within)
+            look = plan.send(look.unanswered(busy=True))
+
+    told = failure_of(ask_for_ever)
+    assert "expected the tile to be live within 0.5 s\nclosest: the page does not answer" in told
+    assert sum(patience) < 3 * page_plans.BUSY_SECS
 
 
 def test_what_stands_still_or_is_dark_is_told(visit: Visit, rooms_participant: Join) -> None:

@@ -18,6 +18,7 @@ const NAMES = ["username", "name", "displayName", "display_name", "userName", "n
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const KEYS = ["self", "presentation"];
 const POLL_MS = 250;
+const BUSY_MS = 30_000; // a page that has not answered for so long hangs
 const LEFT = /Execution context was destroyed|Element is not attached|frame was detached|Cannot find context/;
 
 const ask = (element, [name, wish]) => {
@@ -148,6 +149,9 @@ export class Rooms {
         return;
       }
       history = verdict.history;
+      if (verdict.busy && patience >= BUSY_MS) {
+        throw new Error(`${expected}\nclosest: the page does not answer, it was too busy for ${Math.round(patience / 1000)} s`);
+      }
       patience = verdict.busy ? 2 * patience : 0;
     }
   }
@@ -161,8 +165,16 @@ export class Rooms {
       return await locator.evaluate(ask, [name, wish], { timeout });
     } catch (error) {
       const again = { met: false, over: false, history: wish.history };
-      // Too busy to find what is there: that proves nothing.
-      if (error.name === "TimeoutError") return (await locator.count()) ? { ...again, busy: true } : null;
+      if (error.name === "TimeoutError") {
+        // Not there, or the page was too busy to find it. Bounded, as a page may hang for ever.
+        try {
+          await locator.waitFor({ state: "detached", timeout });
+        } catch (problem) {
+          if (problem.name === "TimeoutError") return { ...again, busy: true };
+          throw problem;
+        }
+        return null;
+      }
       if (!LEFT.test(error.message)) throw error;
       return again;
     }
