@@ -24,6 +24,7 @@ from emulator.conference.legs import (
     simulcast,
 )
 from emulator.conference.observers import Observer, Observers
+from emulator.conference.starts import Starts
 from emulator.media.audio.activity import Talkers, TalkSettings
 from emulator.media.rtp.formats import Kind
 from emulator.media.rtp.forwarding import Feed, Subscription
@@ -101,6 +102,7 @@ class Conference:
         talk = talk or TalkSettings()
         self._mix = Mix(loop, self._leg_talks, talk=talk, together=socket.outbox)
         self._talkers: Talkers[int] = Talkers.by(talk)
+        self._starts = Starts(loop)
         self._line_of = line_of
         self._on_connection = on_connection
         self._observers = Observers(socket=socket, mix=self._mix, clock=loop.time, rng=rng, on_ended=on_observer_ended)
@@ -266,8 +268,12 @@ class Conference:
             return ()  # the feed has gone meanwhile; the client will hear of it and detach
         negotiated = accept_answer(answer, leg.offered)
         leg.peer.on_rtcp = leg.subscription.receive_rtcp
-        leg.peer.on_connected = lambda: leg.feed.add(leg.subscription)
+        leg.peer.on_connected = lambda: self._starts.connected(
+            leg.viewer, handle_id, lambda: leg.feed.add(leg.subscription)
+        )
+        leg.peer.on_closed = lambda reason: self._starts.gone(leg.viewer, handle_id)
         leg.peer.set_remote(negotiated.remote, dtls_role=negotiated.dtls_role)
+        self._starts.connecting(leg.viewer, handle_id)
         accepted = {media.kind for media in negotiated.media if media.accepted}
         repair = next((codec for media in negotiated.of_kind("video") for codec in media.codecs[1:]), None)
         if repair is not None:
@@ -279,6 +285,11 @@ class Conference:
         leg.rejected = tuple(kind for kind in kinds if kind not in accepted)
         leg.set_relay(audio=None, video=None)
         return leg.rejected
+
+    def _close_subscriber(self, handle_id: int) -> None:
+        leg = self._subscribers.pop(handle_id)
+        self._starts.gone(leg.viewer, handle_id)
+        leg.close()
 
     def set_relay(self, handle_id: int, *, audio: bool | None, video: bool | None) -> None:
         """Stop or resume relaying a kind (S-86); one that the answer rejected stays stopped."""
@@ -428,8 +439,7 @@ class Conference:
                 self._close_mixer(handle_id, mixer)
         for handle_id, viewer in tuple(self._subscribers.items()):
             if viewer.participant_id == participant_id and viewer.connection == connection:
-                del self._subscribers[handle_id]
-                viewer.close()
+                self._close_subscriber(handle_id)
 
     # -- taps -----------------------------------------------------------------------------------------------------
 
@@ -455,9 +465,8 @@ class Conference:
         if publisher is not None:
             self._talkers.forget(handle_id)
             publisher.close()
-        subscriber = self._subscribers.pop(handle_id, None)
-        if subscriber is not None:
-            subscriber.close()
+        if handle_id in self._subscribers:
+            self._close_subscriber(handle_id)
         mixer = self._mixers.pop(handle_id, None)
         if mixer is not None:
             self._close_mixer(handle_id, mixer)

@@ -130,6 +130,11 @@ class SubscriberLeg:
         self.audio_rate = Rate(lambda: audio.bytes)
         self.video_rate = Rate(lambda: video.bytes)
 
+    @property
+    def viewer(self) -> tuple[str, str]:
+        """Who watches, on which connection of theirs."""
+        return self.participant_id, self.connection
+
     def set_relay(self, *, audio: bool | None, video: bool | None) -> None:
         self.subscription.set_relay(
             audio=False if "audio" in self.rejected else audio, video=False if "video" in self.rejected else video

@@ -1,9 +1,10 @@
 """One page of the official SDK subscribes to 49 streams at once: how long until all are connected, and all are seen?
 
-    python -m tests.benchmarks.views [--streams 49] [--rounds 3]
+    python -m tests.benchmarks.views [--streams 49] [--rounds 3] [--listening]
 
 The publishers (320x180 at 15 fps, encoded once and repeated; three of them talk now and then) are in a process of their
-own, as is the emulator; they share the machine with the browser, which decodes everything.
+own, as is the emulator; they share the machine with the browser, which decodes everything. They are watched, and
+not sent the mixed audio: that would be another 2,450 packets per second for both processes (`--listening`).
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ SUBSCRIBE = """async (count) => {
 
 async def publish(where: str) -> None:
     """The other process: says `ready` when all are published, and stays until its input ends."""
-    ws_url, room_id, token, count = json.loads(where)
+    ws_url, room_id, token, count, listening = json.loads(where)
     limit = asyncio.Semaphore(JOIN_AT_ONCE)
     async with AsyncExitStack() as stack:
 
@@ -74,7 +75,13 @@ async def publish(where: str) -> None:
             async with limit:
                 name = f"publisher {number}"
                 client = RoomClient(
-                    ws_url=ws_url, room_id=room_id, token=token, name=name, tone=number % 64, rng=Random(name)
+                    ws_url=ws_url,
+                    room_id=room_id,
+                    token=token,
+                    name=name,
+                    tone=number % 64,
+                    rng=Random(name),
+                    listens=listening,
                 )
                 await stack.enter_async_context(client)
                 audio = {"source": "speech", "talk": 2, "pause": 4} if number < TALKERS else "silence"
@@ -87,9 +94,11 @@ async def publish(where: str) -> None:
 
 
 @asynccontextmanager
-async def publishers(ws_url: str, room_id: str, token: str, count: int) -> AsyncIterator[None]:
+async def publishers(
+    ws_url: str, room_id: str, token: str, count: int, *, listening: bool = False
+) -> AsyncIterator[None]:
     """Who is to be watched, in a process of its own."""
-    where = json.dumps([ws_url, room_id, token, count])
+    where = json.dumps([ws_url, room_id, token, count, listening])
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.benchmarks.views", "--publish", where),
         stdin=asyncio.subprocess.PIPE,
@@ -116,12 +125,14 @@ async def _page(host: BrowserHost, server: Served, room_id: str, token: str) -> 
     return page
 
 
-async def _measure(host: BrowserHost, server: Served, streams: int, rounds: int) -> list[tuple[float, float]]:
+async def _measure(
+    host: BrowserHost, server: Served, streams: int, rounds: int, *, listening: bool
+) -> list[tuple[float, float]]:
     found: list[tuple[float, float]] = []
     async with Rest(server.rest_url) as rest:
         room_id = await rest.room(max_participants=streams + 1)
         token = await rest.token(room_id)
-        async with publishers(server.ws_url, room_id, token, streams):
+        async with publishers(server.ws_url, room_id, token, streams, listening=listening):
             for _ in range(rounds):
                 page = await _page(host, server, room_id, token)
                 connected, seen = await page.evaluate(SUBSCRIBE, streams, timeout=MOST_SECS)
@@ -131,13 +142,15 @@ async def _measure(host: BrowserHost, server: Served, streams: int, rounds: int)
     return found
 
 
-def rows(*, quick: bool, streams: int = 49, rounds: int = 3) -> list[Row]:
+def rows(*, quick: bool, streams: int = 49, rounds: int = 3, listening: bool = False) -> list[Row]:
     ensure_bundle()
     host = BrowserHost()
     host.start(find_chromium())
     try:
         with emulator() as server:
-            found = asyncio.run(_measure(host, server, 5 if quick else streams, 1 if quick else rounds))
+            found = asyncio.run(
+                _measure(host, server, 5 if quick else streams, 1 if quick else rounds, listening=listening)
+            )
     finally:
         host.stop()
     connected, seen = zip(*found, strict=True)
@@ -151,13 +164,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Many subscriptions of one page.")
     parser.add_argument("--streams", type=int, default=49)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--listening", action="store_true", help="send the publishers the mixed audio, too")
     parser.add_argument("--publish", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.publish is not None:
         asyncio.run(publish(options.publish))
         return 0
     print(machine(), flush=True)
-    print(show(rows(quick=False, streams=options.streams, rounds=options.rounds)))
+    print(show(rows(quick=False, streams=options.streams, rounds=options.rounds, listening=options.listening)))
     print(machine())
     return 0
 

@@ -86,6 +86,17 @@ class Peers:
         await connected(pc)
         return pc, handle, reply["jsep"]["sdp"]
 
+    async def never_connect(self, client: RawClient, feed: int) -> int:
+        """SUB: an answer comes, but nothing after it. Returns the handle."""
+        handle = await client.attach("videoroom")
+        reply = await client.message(handle, {"request": "join", "ptype": "subscriber", "feed": feed})
+        pc = self.new()
+        await pc.setRemoteDescription(RTCSessionDescription(sdp=reply["jsep"]["sdp"], type=reply["jsep"]["type"]))
+        answer = await pc.createAnswer()  # and not set here: aiortc would connect
+        started = await client.message(handle, {"request": "start"}, {"type": "answer", "sdp": answer.sdp})
+        assert started["plugindata"]["data"]["started"] == "ok"
+        return handle
+
     async def close(self) -> None:
         for pc in self._open:
             await pc.close()
@@ -170,6 +181,36 @@ async def test_s87_two_subscribers_and_a_second_subscription_of_one(client: Clie
     assert (await bob.request("detach", handle_id=handle))["janus"] == "success"
     again, _, _ = await peers.subscribe(bob, published.feed)
     await asyncio.gather(brightness(again, 3), brightness(second, 3))
+
+
+async def test_media_waits_for_the_other_subscriptions_that_the_viewer_is_connecting(
+    client: Clients, peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("QUIET_SECS", "LONGEST_SECS", "RECENT_SECS"):
+        monkeypatch.setattr(f"emulator.conference.starts.{limit}", 60.0)
+    alice, bob, carol = [await client(entered=True) for _ in range(3)]
+    published = await peers.publish(alice)
+    await bob.event(publishers=...)
+    hanging = await peers.never_connect(bob, published.feed)
+    pc, _, _ = await peers.subscribe(bob, published.feed)
+    other, _, _ = await peers.subscribe(carol, published.feed)
+    await brightness(other, 3)  # another viewer's wait for nobody
+    track = received(pc, "video")
+    with pytest.raises(TimeoutError):
+        await take(track, 1, seconds=0.5)  # type: ignore[arg-type]
+    await bob.request("detach", handle_id=hanging)
+    assert len(await take(track, 5)) == 5  # type: ignore[arg-type]
+
+
+async def test_a_subscription_that_never_connects_does_not_keep_the_others_waiting(
+    client: Clients, peers: Peers
+) -> None:
+    alice, bob = await client(entered=True), await client(entered=True)
+    published = await peers.publish(alice)
+    await bob.event(publishers=...)
+    await peers.never_connect(bob, published.feed)
+    pc, _, _ = await peers.subscribe(bob, published.feed)
+    assert len(await brightness(pc, 5)) == 5
 
 
 async def test_s75_s76_s80_configure_with_a_display_tells_the_others_and_late_joiners(
