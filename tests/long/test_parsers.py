@@ -262,7 +262,12 @@ def test_descriptions_of_very_many_lines_are_read_in_time(tell: Tell, line: str)
 
 
 def _cpu(text: str) -> float:
-    before = time.thread_time()
-    with contextlib.suppress(SdpError):
-        SessionDescription.parse(text)
-    return time.thread_time() - before
+    """The quickest of three: what the machine takes away from one of them is no property of the parser."""
+
+    def once() -> float:
+        before = time.thread_time()
+        with contextlib.suppress(SdpError):
+            SessionDescription.parse(text)
+        return time.thread_time() - before
+
+    return min(once() for _ in range(3))
