@@ -437,6 +437,7 @@ class Conference:
             if mixer.participant_id == participant_id and mixer.connection == connection:
                 del self._mixers[handle_id]
                 self._close_mixer(handle_id, mixer)
+        self._starts.drop((participant_id, connection))  # else the end of one would begin another
         for handle_id, viewer in tuple(self._subscribers.items()):
             if viewer.participant_id == participant_id and viewer.connection == connection:
                 self._close_subscriber(handle_id)

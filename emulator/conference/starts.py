@@ -67,6 +67,12 @@ class Starts:
             found.waiting.pop(handle_id, None)
             self._arrived(viewer, found, handle_id)
 
+    def drop(self, viewer: Hashable) -> None:
+        """The viewer has left: nothing of theirs begins any more."""
+        found = self._viewers.pop(viewer, None)
+        if found is not None and found.timer is not None:
+            found.timer.cancel()
+
     def _arrived(self, viewer: Hashable, found: _Viewer, handle_id: int) -> None:
         """This one is not on its way any more; if it was the last, all that wait for it begin."""
         found.connecting.pop(handle_id, None)

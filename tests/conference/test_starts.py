@@ -131,6 +131,18 @@ def test_what_ends_while_it_waits_never_begins(watched: Watched) -> None:
     assert watched.begun == [2]
 
 
+def test_of_a_viewer_who_has_left_nothing_begins_when_one_after_the_other_ends(watched: Watched) -> None:
+    watched.connecting(1, 2)
+    watched.connected(1)
+    watched.starts.drop(ADA)
+    watched.starts.gone(ADA, 2)
+    watched.time.run(10 * LONGEST_SECS)
+    watched.starts.gone(ADA, 1)
+    watched.starts.drop(GRACE)
+    assert watched.begun == []
+    assert watched.starts.viewers == 0
+
+
 def test_the_end_of_what_is_not_known_is_no_news(watched: Watched) -> None:
     watched.starts.gone(ADA, 1)
     watched.connecting(2, 3)
