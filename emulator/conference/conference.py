@@ -226,7 +226,7 @@ class Conference:
         )
         subscription = Subscription(
             publisher.feed,
-            send_rtp=peer.send_rtp,
+            outlet=peer,
             send_rtcp=peer.send_rtcp,
             payload_types={"audio": OPUS.payload_type, "video": codecs[0].payload_type},
             cname=stream_id,

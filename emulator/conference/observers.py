@@ -139,7 +139,7 @@ class Observers:
                     repair = media.codecs[1].payload_type
         subscription = Subscription(
             publisher.feed,
-            send_rtp=peer.send_rtp,
+            outlet=peer,
             send_rtcp=peer.send_rtcp,
             payload_types={**UNUSED, **agreed},
             cname=publisher.stream_id,

@@ -23,6 +23,7 @@ from emulator.recording.tapes import AudioTape, Open, VideoTape
 from emulator.store.budget import Budget
 from emulator.store.disk import Disk
 from emulator.store.files import MediaFiles
+from tests.benchmarks.forwarding import Nowhere
 from tests.media.rtp_kit import FORMATS, OUR_PAYLOAD_TYPES, FakeClock
 from tests.recording.kit import sound, video
 
@@ -49,7 +50,7 @@ class Person:
         self.published, self.said = feed(), feed()
         self.subscription = Subscription(
             self.published,
-            send_rtp=lambda data: None,
+            outlet=Nowhere(),
             send_rtcp=lambda data: None,
             payload_types=OUR_PAYLOAD_TYPES,
             cname="bench",

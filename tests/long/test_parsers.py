@@ -30,7 +30,7 @@ from tests.long.conftest import Tell
 from tests.long.fuzz import ByteMaker, TextMaker, fuzz
 from tests.long.parsers import PARSERS
 from tests.long.samples import rtcp_samples, rtp_samples
-from tests.media.rtp_kit import AUDIO_LEVEL_ID, FORMATS, OUR_PAYLOAD_TYPES, FakeClock
+from tests.media.rtp_kit import AUDIO_LEVEL_ID, FORMATS, OUR_PAYLOAD_TYPES, FakeClock, WholePackets
 from tests.signaling.machine import MIX_OFFER
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -128,7 +128,7 @@ def test_feed_with_a_subscription(tell: Tell, seed: int) -> None:
         send_rtcp=send, clock=clock, random=rng, formats=FORMATS, bitrate=500_000, audio_level_id=AUDIO_LEVEL_ID
     )
     subscription = Subscription(
-        feed, send_rtp=send, send_rtcp=send, payload_types=OUR_PAYLOAD_TYPES, cname="s", random=rng
+        feed, outlet=WholePackets(send), send_rtcp=send, payload_types=OUR_PAYLOAD_TYPES, cname="s", random=rng
     )
     feed.add(subscription)
     rtp, rtcp = ByteMaker(seed, rtp_samples()), ByteMaker(seed + 1, rtcp_samples())

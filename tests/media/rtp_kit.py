@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from emulator.media.rtp.formats import Kind, PayloadFormat
 from emulator.media.rtp.forwarding import Feed, Subscription
-from emulator.media.rtp.header import RtpPacket
+from emulator.media.rtp.header import HEADER, RtpPacket
 from emulator.media.rtp.rtcp import RtcpPacket, parse_compound, serialise_compound
 from emulator.media.rtp.sequence import sequence_delta, timestamp_delta
 from emulator.media.rtp.vp8 import Vp8Descriptor
@@ -131,6 +131,18 @@ class Subscriber:
         return self.packets("audio")
 
 
+class WholePackets:
+    """An outlet that hands over each packet as it would be sent."""
+
+    def __init__(self, send: Callable[[bytes], object]) -> None:
+        self.send_rtp = send
+
+    def post_rtp(
+        self, flags: int, second: int, sequence: int, timestamp: int, ssrc: int, head: bytes, payload: bytes
+    ) -> None:
+        self.send_rtp(HEADER.pack(flags, second, sequence, timestamp, ssrc) + head + payload)
+
+
 class House:
     """One feed with its publisher, on a clock that stands still unless moved."""
 
@@ -162,7 +174,7 @@ class House:
         rtcp: list[bytes] = []
         subscription = Subscription(
             self.feed,
-            send_rtp=rtp.append,
+            outlet=WholePackets(rtp.append),
             send_rtcp=rtcp.append,
             payload_types=OUR_PAYLOAD_TYPES,
             cname="alice/self",

@@ -21,7 +21,7 @@ from emulator.media.rtp.rtcp import Fir, Nack, Pli, SenderReport, parse_compound
 from emulator.media.rtp.timing import ntp_time
 from emulator.probes.card import TestCard, to_av_frame
 from emulator.probes.card_reader import CardReading, read_card
-from tests.media.rtp_kit import FakeClock, rtcp
+from tests.media.rtp_kit import FakeClock, WholePackets, rtcp
 
 PARTICIPANT = "5f0c6d7e-0d3a-4c39-9d0e-7d1b0f6a2c11"
 FPS = 30
@@ -130,7 +130,7 @@ class Watcher:
         self._broken = False
         self.subscription = Subscription(
             house.feed,
-            send_rtp=self._arrive,
+            outlet=WholePackets(self._arrive),
             send_rtcp=self._report,
             payload_types={"audio": 111, "video": 100},
             cname="alice",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
@@ -37,6 +39,21 @@ async def media_socket() -> AsyncIterator[MediaSocket]:
     opened.close()
 
 
+class Passing:
+    """A line that lets everything pass, and notes the media that leaves."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def up(self, _size: int, _is_media: bool, deliver: Callable[[], object]) -> None:
+        deliver()
+
+    def down(self, size: int, is_media: bool, deliver: Callable[[], object]) -> None:
+        if is_media:
+            self.sizes.append(size)
+        deliver()
+
+
 def is_client_hello(datagram: bytes) -> bool:
     return datagram[0] == 22 and datagram[13] == 1
 
@@ -65,6 +82,49 @@ async def test_rtp_rtcp_and_data_cross_in_both_directions_unchanged(media_socket
         assert receiver.data == [b"\x13\x88" * 600]
         assert receiver.peer.stats.rtp_received == sender.peer.stats.rtp_sent == 20
     client.peer.close()
+
+
+async def test_a_packet_in_parts_is_the_same_packet(media_socket: MediaSocket) -> None:
+    client, server = await connected_pair(media_socket)
+    shown: list[tuple[bool, str, bytes]] = []
+    sent: list[bytes] = []
+
+    def post(number: int, head: bytes = b"\xbe\xde\x00\x01\x100\x00\x00", payload: bytes = b"p" * 900) -> bool:
+        fields = (0x90 if head else 0x80, 0x80 | 96, number, 0xFFFFFFFF - number, 0xDEADBEEF)
+        sent.append(struct.pack("!BBHII", *fields) + head + payload)
+        return server.peer.post_rtp(*fields, head, payload)
+
+    assert post(1)
+    assert post(2, head=b"", payload=b"")
+    server.peer.tap(lambda *what: shown.append(what))
+    assert post(3, head=b"\xbe\xde\x00\xc7" + bytes(796))
+    server.peer.tap(None)
+    line = Passing()
+    server.peer.through(line)
+    assert post(4)
+    server.peer.through(None)
+    assert post(5)
+
+    await client.until(lambda: len(client.rtp) == 5)
+    assert client.rtp == sent
+    assert shown == [(True, "rtp", sent[2])]
+    assert line.sizes == [len(sent[3]) + 16]
+    stats = server.peer.stats
+    assert (stats.rtp_sent, stats.rtp_bytes_sent, stats.unsendable) == (5, sum(map(len, sent)), 0)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+        elsewhere.bind(("127.0.0.1", 0))
+        elsewhere.settimeout(5)
+        server.peer.address_selected(elsewhere.getsockname())
+        assert post(6)
+        assert len(elsewhere.recv(2048)) == len(sent[5]) + 16
+
+    assert not post(7, payload=bytes(2048))
+    assert server.peer.srtp_errors == {"protect: packet is too long": 1}
+    client.peer.close()
+    await server.ended()
+    assert not post(8)
+    assert (stats.rtp_sent, stats.unsendable) == (6, 2)
 
 
 async def test_many_ssrcs_and_late_retransmissions_pass(media_socket: MediaSocket) -> None:

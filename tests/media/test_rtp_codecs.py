@@ -20,7 +20,7 @@ from emulator.media.rtp.header import RtpPacket
 from emulator.media.rtp.rtcp import Nack, serialise_compound
 from emulator.media.rtp.sender import RtpSender
 
-from .rtp_kit import FakeClock, rtcp_of
+from .rtp_kit import FakeClock, WholePackets, rtcp_of
 
 WIDTH, HEIGHT, FPS = 320, 180, 30
 COUNT = 40
@@ -107,7 +107,7 @@ class Route:
         self.sender = self.make_sender()
         self.subscription = Subscription(
             self.feed,
-            send_rtp=self.arrive if downstream is None else lambda data: downstream(data, self.arrive),
+            outlet=WholePackets(self.arrive if downstream is None else lambda data: downstream(data, self.arrive)),
             send_rtcp=lambda data: None,
             payload_types={"audio": 111, "video": 100},
             cname="publisher",

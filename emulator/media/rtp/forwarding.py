@@ -1,7 +1,7 @@
 """Selective forwarding: a publisher's feed, and its subscriptions.
 
 No task, no queue, no timer of its own: packets come in by `Feed.receive_rtp` and leave in the same call through the
-subscriptions' `send_rtp`; everything periodic happens in `tick`.
+subscriptions' outlets; everything periodic happens in `tick`.
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ class HeaderView(NamedTuple):
 
 
 _new_view = tuple.__new__
+_ONLY_AN_EXTENSION = 0x90  # version 2, neither padding nor CSRCs
+_WITH_EXTENSION = Struct("!BBHIIHH")
 
 
 def read_header(data: bytes) -> HeaderView:
@@ -58,6 +60,13 @@ def read_header(data: bytes) -> HeaderView:
     size = len(data)
     if size < HEADER_SIZE:
         raise RtpError(f"an RTP packet has at least 12 bytes, got {size}")
+    if data[0] == _ONLY_AN_EXTENSION and size >= _WITH_EXTENSION.size:  # as of a browser, but for padding
+        _, second, sequence, timestamp, ssrc, profile, words = _WITH_EXTENSION.unpack_from(data)
+        start = _WITH_EXTENSION.size + 4 * words
+        if start <= size:
+            return _new_view(
+                HeaderView, (second & 0x80, second & 0x7F, sequence, timestamp, ssrc, start, size, profile, 16, start)
+            )
     flags, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
     if flags >> 6 != 2:
         raise RtpError(f"RTP version 2 expected, got {flags >> 6}")

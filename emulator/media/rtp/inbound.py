@@ -20,10 +20,23 @@ class MediaPacket:
     `sequence` and `timestamp` are extended and belong to the feed's timeline, not to the publisher's SSRC. `marker` is
     0x80 or 0. `head` is the VP8 payload descriptor (else empty), `payload` the bytes after it, `size` counts both;
     `vp8` is the descriptor, which packets of a frame may share.
+    `led` is `head` behind the header extension block `extension`, as the last subscriber had it: most have the same.
     `keyframe`: decoding can start with this packet. `level`: value of its audio level extension (RFC 6464), or None.
     """
 
-    __slots__ = ("head", "keyframe", "level", "marker", "payload", "sequence", "size", "timestamp", "vp8")
+    __slots__ = (
+        "extension",
+        "head",
+        "keyframe",
+        "led",
+        "level",
+        "marker",
+        "payload",
+        "sequence",
+        "size",
+        "timestamp",
+        "vp8",
+    )
 
     def __init__(
         self,
@@ -45,6 +58,8 @@ class MediaPacket:
         self.size = len(head) + len(payload)
         self.vp8 = vp8
         self.level = level
+        self.extension = b""
+        self.led = head
 
 
 @value_class(frozen=True, slots=True)
@@ -158,6 +173,15 @@ class InboundTrack:
         self._seen[slot] = number
         self.packets += 1
         self.bytes += size
+        if (
+            number == self.highest + 1
+            and timestamp == self._source_timestamp
+            and now - self._arrival <= self.JUMP_SECONDS
+            and not begins
+        ):  # the next packet of a frame, as most are: there is nothing to find out
+            self.highest = number
+            self._arrival = now
+            return number, self._highest_timestamp
         if number > self.highest:
             former = self._source_timestamp
             step = 0 if timestamp == former else timestamp_delta(timestamp, former)

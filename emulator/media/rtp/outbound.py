@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from random import Random
 
+from emulator.media.rtp.flow import Flow
 from emulator.media.rtp.header import HEADER
 from emulator.media.rtp.inbound import RECENT_MASK, MediaPacket
-from emulator.media.rtp.nack import KEPT_MASK, SentPackets
+from emulator.media.rtp.nack import KEPT_MASK
+from emulator.media.rtp.outlet import Outlet
 from emulator.media.rtp.rtcp import ReportBlock, SenderReport
 from emulator.media.rtp.rtx import RetransmissionStream
+from emulator.media.rtp.sequence import extend_sequence
 from emulator.media.rtp.timing import Timeline, ntp_time, round_trip_time
 from emulator.media.rtp.vp8 import Vp8Descriptor
 from emulator.values import value_class
@@ -49,29 +52,21 @@ class OutboundTrack:
     BURST_STEP_SECONDS = 0.001  # between the frames of a cached keyframe group when it is sent at once
 
     __slots__ = (
-        "_burst_end",
-        "_burst_positions",
-        "_burst_times",
         "_extension",
-        "_first",
         "_first_byte",
-        "_flowing",
-        "_heads",
+        "_flow",
+        "_flows",
         "_highest",
         "_highest_timestamp",
         "_level_blocks",
         "_needs_keyframe",
         "_newest",
+        "_outlet",
         "_payload_type",
         "_picture_offset",
         "_recent",
-        "_renumber",
         "_report",
-        "_send",
         "_sent",
-        "_sequence_offset",
-        "_started",
-        "_tails",
         "_timestamp_offset",
         "_tl0_offset",
         "bytes",
@@ -90,7 +85,7 @@ class OutboundTrack:
     def __init__(
         self,
         *,
-        send: Callable[[bytes], object],
+        outlet: Outlet,
         payload_type: int,
         clock_rate: int,
         ssrc: int,
@@ -112,36 +107,31 @@ class OutboundTrack:
         self.round_trip: float | None = None
         self.repair: RetransmissionStream | None = None
         """What NACKs are answered on; None: with the very same packet."""
-        self._send = send
+        self._outlet = outlet
         self._payload_type = payload_type
         self._needs_keyframe = needs_keyframe
         self._extension = extension
         self._level_blocks: tuple[bytes, ...] | None = None  # by value, if audio levels are told
         self._first_byte = 0x90 if extension else 0x80
-        self._sent = SentPackets()
-        self._heads, self._tails = self._sent.heads, self._sent.tails  # filled here: a call less for every packet
+        # A ring of what was sent, to answer NACKs. Not the bytes as they were sent: those would be memory of their own
+        # for each subscriber, and to touch that is a twentieth of forwarding.
+        self._sent: list[MediaPacket | None] = [None] * (KEPT_MASK + 1)
         self._report: ReportBlock | None = None
-        self._flowing = False
-        self._started = False
+        self._flow: Flow | None = None  # None: what comes next does not follow what was sent
+        self._flows: deque[Flow] = deque()  # that something is kept of, and the last one
         # Below 2^15, so that losing the first packets cannot confuse the receiver's SRTP index (RFC 3711 3.3.1).
         # One cycle up, so that extended numbers never get negative.
         self._highest = (1 << 16) + random.getrandbits(15)
-        self._sequence_offset = 0
-        self._first = 0  # in the feed's numbers: what comes before it was not meant for this subscriber
         self._timestamp_offset = random.getrandbits(32)
         self._highest_timestamp = 0
         self._recent = [-1] * (RECENT_MASK + 1)  # timestamps of the latest frames, in no order
-        self._burst_end = -1
-        self._burst_times: list[int] = []  # in the feed's timeline, ascending ...
-        self._burst_positions: list[int] = []  # ... and what was sent instead
-        self._renumber = False
         self._picture_offset = 0
         self._tl0_offset = 0
         self._newest: Vp8Descriptor | None = None  # of what was sent
 
     @property
     def waiting_for_keyframe(self) -> bool:
-        return self._needs_keyframe and not self._flowing and not self.paused
+        return self._needs_keyframe and self._flow is None and not self.paused
 
     def tell_levels(self, blocks: tuple[bytes, ...]) -> None:
         """Packets with an audio level get that extension block, by its byte, instead of the one without.
@@ -154,7 +144,7 @@ class OutboundTrack:
 
     def interrupt(self) -> None:
         """What comes next does not follow what was sent (a pause, a gate, another source)."""
-        self._flowing = False
+        self._flow = None
 
     def shift(self, ticks: float) -> None:
         """What comes next is of another timeline: `ticks` make its timestamps go on. Only while interrupted."""
@@ -164,38 +154,28 @@ class OutboundTrack:
         """Rewrite and send one packet. The hot path."""
         marker = packet.marker
         sequence = packet.sequence
-        if not self._flowing:
+        flow = self._flow
+        if flow is None:
             if self.paused or self._needs_keyframe:
                 return
-            self._begin(packet, packet.timestamp)
-            marker = 0x80  # RFC 7587 4.2 and RFC 3551 4.1: the first packet after silence is marked
-        elif sequence < self._first:
+            # RFC 7587 4.2 and RFC 3551 4.1: the first packet after silence is marked.
+            flow = self._begin(packet, packet.timestamp, marked=True)
+            marker = 0x80
+        elif sequence < flow.first:
             return
-        head = packet.head
-        if self._renumber and packet.vp8 is not None:
-            head = self._renumbered(packet)
-        timestamp = packet.timestamp + self._timestamp_offset
-        if sequence <= self._burst_end:
-            timestamp = self._burst_timestamp(packet.timestamp)
-        sequence += self._sequence_offset
-        extension = self._extension
-        if packet.level is not None and self._level_blocks is not None:
-            extension = self._level_blocks[packet.level]
-        head = (
-            HEADER.pack(
-                self._first_byte,
-                self._payload_type | marker,
-                sequence & 0xFFFF,
-                timestamp & 0xFFFFFFFF,
-                self.ssrc,
-            )
-            + extension
-            + head
-        )
-        payload = packet.payload
-        slot = sequence & KEPT_MASK
-        self._heads[slot] = head
-        self._tails[slot] = payload
+        extension = self._extension if self._level_blocks is None else self._extension_of(packet)
+        if sequence > flow.odd_until:
+            timestamp = packet.timestamp + flow.timestamp_offset
+            if packet.extension is extension:
+                head = packet.led
+            else:
+                packet.extension = extension
+                head = packet.led = extension + packet.head
+        else:
+            timestamp = flow.timestamp(packet)
+            head = extension + flow.head(packet)
+        sequence += flow.sequence_offset
+        self._sent[sequence & KEPT_MASK] = packet
         self.packets += 1
         self.bytes += packet.size
         if sequence > self._highest:
@@ -209,7 +189,15 @@ class OutboundTrack:
         elif timestamp not in self._recent:  # the first that comes of a frame which was lost as a whole
             self.frames += 1
             self._recent[self.frames & RECENT_MASK] = timestamp
-        self._send(head + payload)
+        self._outlet.post_rtp(
+            self._first_byte,
+            self._payload_type | marker,
+            sequence & 0xFFFF,
+            timestamp & 0xFFFFFFFF,
+            self.ssrc,
+            head,
+            packet.payload,
+        )
 
     def start(self, group: Sequence[MediaPacket]) -> None:
         """Start video with a keyframe and what has followed it; the rest comes through `forward`.
@@ -223,39 +211,33 @@ class OutboundTrack:
         step = max(1, int(self.BURST_STEP_SECONDS * self.clock_rate))
         # Squeeze, never stretch.
         positions = [max(time, times[-1] - step * (len(times) - 1 - index)) for index, time in enumerate(times)]
-        self._begin(group[0], positions[0])
+        flow = self._begin(group[0], positions[0], marked=False)
         if len(times) > 1:
-            self._burst_end = group[-1].sequence
-            self._burst_times = times
-            self._burst_positions = [position + self._timestamp_offset for position in positions]
+            flow.squeeze(group[-1].sequence, times, positions)
         for packet in group:
             self.forward(packet)
 
-    def _burst_timestamp(self, timestamp: int) -> int:
-        """What is sent for a timestamp of the burst; in between for a frame that was missing and comes late."""
-        times, positions = self._burst_times, self._burst_positions
-        after = bisect_right(times, timestamp)
-        if after == 0:
-            return positions[0]
-        if after == len(times):
-            return timestamp + self._timestamp_offset
-        before = after - 1
-        part, whole = timestamp - times[before], times[after] - times[before]
-        return positions[before] + (positions[after] - positions[before]) * part // whole
-
-    def _begin(self, packet: MediaPacket, timestamp: int) -> None:
+    def _begin(self, packet: MediaPacket, timestamp: int, *, marked: bool) -> Flow:
         """Continue the numbers sent so far with this packet, whose timestamp will be sent as `timestamp`."""
-        self._flowing = True
-        self._first = packet.sequence
-        self._sequence_offset = self._highest + 1 - packet.sequence
-        if self._started:
+        if self._flows:
             # Time never stands still or goes back, even if a group is sent again after a very short pause.
             behind = self._highest_timestamp + 1 - (timestamp + self._timestamp_offset)
             self._timestamp_offset += max(0, behind)
-        self._started = True
-        self._burst_end = -1
         if packet.vp8 is not None and self._newest is not None:
             self._begin_pictures(packet.vp8, self._newest)
+        flow = self._flow = Flow(
+            began=self._highest + 1,
+            first=packet.sequence,
+            timestamp_offset=self._timestamp_offset,
+            marked=marked,
+            picture_offset=self._picture_offset,
+            tl0_offset=self._tl0_offset,
+        )
+        flows = self._flows
+        flows.append(flow)
+        while len(flows) > 1 and flows[1].began <= self._highest - KEPT_MASK:
+            flows.popleft()  # nothing of it is kept
+        return flow
 
     def _begin_pictures(self, vp8: Vp8Descriptor, newest: Vp8Descriptor) -> None:
         """Let the picture id and TL0PICIDX follow those sent so far (RFC 7741 4.2: each grows by one)."""
@@ -265,25 +247,36 @@ class OutboundTrack:
         if vp8.tl0picidx is not None and newest.tl0picidx is not None:
             last = newest.tl0picidx + self._tl0_offset
             self._tl0_offset = (last + 1 - vp8.tl0picidx) & 0xFF
-        self._renumber = bool(self._picture_offset or self._tl0_offset)
 
-    def _renumbered(self, packet: MediaPacket) -> bytes:
-        vp8 = packet.vp8
-        assert vp8 is not None
-        return vp8.renumbered(
-            None if vp8.picture_id is None else vp8.picture_id + self._picture_offset,
-            None if vp8.tl0picidx is None else vp8.tl0picidx + self._tl0_offset,
-        )
+    def _extension_of(self, packet: MediaPacket) -> bytes:
+        if self._level_blocks is None or packet.level is None:
+            return self._extension
+        return self._level_blocks[packet.level]
 
     def resend(self, sequence: int) -> bool:
         """Answer one entry of a NACK with what was sent before. False if it is not kept (any more)."""
-        data = self._sent.get(sequence)
+        data = self._as_sent(extend_sequence(sequence, self._highest))
         if data is None:
             self.not_resent += 1
             return False
         self.resent += 1
-        self._send(data if self.repair is None else self.repair.wrap(data))
+        self._outlet.send_rtp(data if self.repair is None else self.repair.wrap(data))
         return True
+
+    def _as_sent(self, sequence: int) -> bytes | None:
+        """The very bytes of a packet, from what it was made of: that is less memory than to keep it."""
+        packet = self._sent[sequence & KEPT_MASK]
+        flow = next((flow for flow in reversed(self._flows) if flow.began <= sequence), None)
+        if packet is None or flow is None or packet.sequence + flow.sequence_offset != sequence:
+            return None
+        header = HEADER.pack(
+            self._first_byte,
+            self._payload_type | flow.marker(packet),
+            sequence & 0xFFFF,
+            flow.timestamp(packet) & 0xFFFFFFFF,
+            self.ssrc,
+        )
+        return header + self._extension_of(packet) + flow.head(packet) + packet.payload
 
     def reported(self, block: ReportBlock, now: float) -> None:
         """The subscriber's receiver report on this track."""

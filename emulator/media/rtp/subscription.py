@@ -12,6 +12,7 @@ from emulator.media.rtp.formats import Kind
 from emulator.media.rtp.header import serialise_extensions
 from emulator.media.rtp.layer_choice import LayerChoice
 from emulator.media.rtp.outbound import OutboundStats, OutboundTrack
+from emulator.media.rtp.outlet import Outlet
 from emulator.media.rtp.rtcp import (
     Fir,
     Nack,
@@ -50,7 +51,8 @@ class Subscription:
 
     Make it before the offer (its SSRCs and cname go into the SDP), `feed.add(subscription)` once the connection is up.
 
-    send_rtp, send_rtcp  send one packet to the subscriber; must not raise
+    outlet               the connection to the subscriber: where RTP leaves
+    send_rtcp            sends one packet to the subscriber; must not raise
     payload_types        kind -> payload type in our offer; ValueError if a kind is missing
     cname                the same for both kinds, so that the browser plays them in sync
     audio, video         whether to relay at first; see `set_relay`
@@ -62,7 +64,7 @@ class Subscription:
         self,
         feed: Feed,
         *,
-        send_rtp: Send,
+        outlet: Outlet,
         send_rtcp: Send,
         payload_types: Mapping[Kind, int],
         cname: str,
@@ -91,15 +93,13 @@ class Subscription:
                 ssrcs.append(ssrc)
 
         self._mids = dict(mids or {})
-        self._extensions = {
-            kind: serialise_extensions({number: mid.encode()}) for kind, (number, mid) in self._mids.items()
-        }
+        self._extensions = {kind: _mid_block(number, mid) for kind, (number, mid) in self._mids.items()}
 
         def track(kind: Kind, ssrc: int, relay: bool) -> OutboundTrack:
             if kind not in payload_types:
                 raise ValueError(f"payload type for {kind} expected, got {dict(payload_types)}")
             output = OutboundTrack(
-                send=send_rtp,
+                outlet=outlet,
                 payload_type=payload_types[kind],
                 clock_rate=feed.clock_rate(kind),
                 ssrc=ssrc,
@@ -213,6 +213,12 @@ class Subscription:
             None if layer is None else layer.index,
             self.layer_choice.estimate,
         )
+
+
+@lru_cache(maxsize=64)
+def _mid_block(mid_id: int, mid: str) -> bytes:
+    """An extension block with a mid: the very same object for all subscribers who have the same, see `MediaPacket`."""
+    return serialise_extensions({mid_id: mid.encode()})
 
 
 @lru_cache(maxsize=8)

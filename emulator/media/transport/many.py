@@ -18,6 +18,7 @@ from typing import Literal
 _HEADER = struct.Struct("=QI4xQQQQI4xI4x")
 _COUNTED_AT = 56
 _PIECE = struct.Struct("=QQ")  # struct iovec: address and length
+_LENGTH_AT = 8
 
 
 class Messages:
@@ -40,6 +41,10 @@ class Messages:
         """How long each is that leaves."""
         self.names = memoryview(self._headers).cast("Q")[:: _HEADER.size // 8]
         """Where the address of each lies."""
+
+    def length_at(self, slot: int) -> int:
+        """Where `lengths[slot]` lies, its lowest byte first."""
+        return address_of(self._pieces) + slot * _PIECE.size + _LENGTH_AT
 
     def at(self, slot: int) -> int:
         return self._start + slot * _HEADER.size
@@ -69,7 +74,7 @@ def system_call(name: Literal["recvmmsg", "sendmmsg"]) -> Callable[..., int] | N
     Its arguments: file descriptor, where the messages begin, how many, flags; for recvmmsg a timeout. None: this system
     has none, or structures that nobody has looked at.
     """
-    if sys.platform != "linux" or struct.calcsize("P") != 8:
+    if sys.platform != "linux" or struct.calcsize("P") != 8 or sys.byteorder != "little":
         return None
     call = getattr(ctypes.PyDLL(None, use_errno=True), name, None)
     if call is not None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from pylibsrtp._binding import ffi
 
 from . import many
 from .packet_buffer import PacketBuffer
@@ -33,6 +35,8 @@ class Outbox:
     `known.get(address) or name_of(address)` in `names`; counts `waiting` up; and calls `flush`, unless the packet is to
     be `held` and there are places left. A method for that would cost a twentieth of all forwarding.
 
+    The `length` of a place is its entry in `lengths`, for libsrtp, which changes it.
+
     `with outbox:` holds what is posted meanwhile, and sends it in the end.
     """
 
@@ -44,7 +48,10 @@ class Outbox:
         self.waiting = 0
         """How many packets are held."""
         self.places = tuple(PacketBuffer() for _ in range(slots))
-        self.lengths: Any = [0] * slots  # lists here, memory of the kernel's structures there
+        # Of our own here, memory of the kernel's structures there.
+        self._sizes = ffi.new("int[]", slots)
+        self.lengths = memoryview(ffi.buffer(self._sizes)).cast("i")
+        self._lengths_at([self._sizes + slot for slot in range(slots)])
         self.names: Any = [None] * slots
         self.known: dict[Address, Any] = {}
         self._send_one = send
@@ -87,6 +94,10 @@ class Outbox:
         """What `names` holds for an address; in `known`, if to make it is dear."""
         return address
 
+    def _lengths_at(self, pointers: Sequence[Any]) -> None:
+        for place, pointer in zip(self.places, pointers, strict=True):
+            place.length = pointer
+
     def _send(self, first: int, count: int) -> int:
         """Send some of these; how many. Raises OSError if the first one can not be sent."""
         self._send_one(self.places[first].view[: self.lengths[first]], self.names[first])
@@ -113,6 +124,7 @@ class ManyOutbox(Outbox):
             place_bytes=0,
         )
         self.lengths, self.names = self._messages.lengths, self._messages.names
+        self._lengths_at([ffi.cast("int *", self._messages.length_at(slot)) for slot in range(slots)])
         self._kept: dict[Address, bytearray] = {}
         """What the known names point to."""
 

@@ -20,6 +20,8 @@ class PacketBuffer:
         self.data = bytearray(LONGEST_PACKET + pylibsrtp.SRTP_MAX_SRTCP_TRAILER_LEN)
         self.view = memoryview(self.data)
         self.pointer = ffi.from_buffer(self.data)
+        self.length = ffi.new("int *")
+        """Of what lies there; libsrtp changes it. Another one may be put in its place."""
 
     def fill(self, packet: bytes) -> int:
         """Puts a packet there that comes by another way. Its size; what is too long is cut off."""

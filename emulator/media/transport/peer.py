@@ -36,7 +36,7 @@ from .parameters import (
     TransportParameters,
 )
 from .socket_stats import SocketStats
-from .srtp import SrtpSession, Tap
+from .srtp import Post, SrtpSession, Tap
 from .stun import StunMessage
 
 EARLY_DTLS_LIMIT = 8
@@ -136,6 +136,9 @@ class Peer:
         self.receive_dtls: Callable[[bytes, Address], None] = self._receive_dtls
         self.receive_media: Callable[[bytes], None] = self._receive_media
         self.receive_buffered: Callable[[int], None] = self._receive_buffered
+        self.post_rtp: Post = self._not_posted
+        """Sends an RTP packet from its parts (see `srtp.Post`): as `send_rtp`, for many packets. Another one whenever
+        the connection changes."""
         self._send: Callable[[bytes, Address], bool] = socket.send
         self._outbox = socket.outbox
 
@@ -233,6 +236,14 @@ class Peer:
         self.stats.unsendable += 1
         return False
 
+    def _not_posted(self, *_parts: object) -> bool:
+        self.stats.unsendable += 1
+        return False
+
+    def _posting_changed(self) -> None:
+        srtp, address = self._srtp, self._address
+        self.post_rtp = self._not_posted if srtp is None or address is None else srtp.poster(address, self.stats)
+
     def send_rtcp(self, packet: bytes) -> bool:
         """Protects and sends one (compound) RTCP packet. False (and counted) if that was not possible."""
         srtp, address = self._srtp, self._address
@@ -296,6 +307,7 @@ class Peer:
         self._outbox = outbox
         if self._srtp is not None:
             self._srtp.leave_by(outbox)
+            self._posting_changed()
 
     def seal(self, on_sealed: Callable[[bytes], None] | None) -> None:
         """Hand RTP packets to this as they come, still protected, instead of plain ones to `on_rtp`; None: as before.
@@ -330,6 +342,7 @@ class Peer:
         self._tap = tap
         if self._srtp is not None:
             self._srtp.tap(tap)
+            self._posting_changed()
 
     def close(self) -> None:
         """Ends the connection with a DTLS close_notify. Does not call `on_closed`. Safe to call again."""
@@ -388,6 +401,7 @@ class Peer:
     def address_selected(self, address: Address) -> None:
         """Packets go to this address from now on. DTLS starts with the first one, not with nomination."""
         self._address = address
+        self._posting_changed()
         if self._dtls is None and self.state is PeerState.CONNECTING:
             self._start_dtls()
 
@@ -429,6 +443,7 @@ class Peer:
         self._srtp = self._opener = SrtpSession(keys, self._buffer, self._outbox)
         if self._tap is not None:
             self._srtp.tap(self._tap)
+        self._posting_changed()
         self.state = PeerState.CONNECTED
         self.connected_at = self._scheduler.time()
         self._cancel_connect_timer()
@@ -473,4 +488,5 @@ class Peer:
         if self._srtp is not None:
             self._srtp_errors = self._srtp.errors
             self._srtp = None
+            self._posting_changed()
         self._socket.forget_peer(self)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from struct import Struct
+from typing import Literal, Protocol
 
 import pylibsrtp
-from pylibsrtp._binding import ffi, lib
+from pylibsrtp._binding import lib
 
 from .dtls import SrtpKeys
 from .outbox import Outbox
@@ -22,6 +23,9 @@ REPLAYED = frozenset(f"unprotect: {pylibsrtp.ERRORS[status]}" for status in (_RE
 Process = Callable[[object, object, object], int]
 """libsrtp's functions: session, packet, and where its length stands before and after; 0 when all is well."""
 Send = Callable[[bytes, Address], bool]
+Post = Callable[[int, int, int, int, int, bytes, bytes], bool]
+"""Takes the parts of an RTP packet: flags; marker and payload type; sequence number; timestamp; SSRC; what follows this
+header, up to the payload; the payload."""
 Receive = Callable[[int], bytes | None]
 Tap = Callable[[bool, Literal["rtp", "rtcp"], bytes], None]
 """Is shown plain packets: whether it is sent (else it was received), what it is, the packet."""
@@ -32,12 +36,33 @@ _PROFILES: dict[str, int] = {
 }
 
 
+class SentCounts(Protocol):
+    """What is counted of RTP packets posted; bytes are plain ones."""
+
+    rtp_sent: int
+    rtp_bytes_sent: int
+    unsendable: int
+
+
+class _Heads(dict[int, Callable[..., None]]):
+    """Size of what follows the header -> what writes both."""
+
+    def __missing__(self, size: int) -> Callable[..., None]:
+        write = self[size] = Struct(f"!BBHII{size}s").pack_into
+        return write
+
+
+HEADER_SIZE = 12
+_WRITE_HEAD = _Heads()
+
+
 class SrtpSession:
     """Both directions of a connection, for any number of SSRCs.
 
     `send_rtp(packet, address)` and `send_rtcp(packet, address)` protect what is to be sent, and post it in `outbox`:
-    False if that was not possible. `unprotect_rtp(size)` and `unprotect_rtcp(size)` take what lies in `inbound`, and
-    give the plain packet. What cannot be protected or unprotected (None) is counted in `errors` by reason.
+    False if that was not possible. `poster` has the way for many packets. `unprotect_rtp(size)` and
+    `unprotect_rtcp(size)` take what lies in `inbound`, and give the plain packet. What cannot be protected or
+    unprotected (None) is counted in `errors` by reason.
     """
 
     send_rtp: Send
@@ -72,6 +97,7 @@ class SrtpSession:
         self.send_rtcp = self._sender(lib.srtp_protect_rtcp, ours, "protect RTCP")
         self.unprotect_rtp = self._unprotector(lib.srtp_unprotect, theirs, "unprotect")
         self.unprotect_rtcp = self._unprotector(lib.srtp_unprotect_rtcp, theirs, "unprotect RTCP")
+        self._protect = ours
         if tap is not None:
             self.send_rtp = _tapped_send(tap, "rtp", self.send_rtp)
             self.send_rtcp = _tapped_send(tap, "rtcp", self.send_rtcp)
@@ -79,7 +105,7 @@ class SrtpSession:
             self.unprotect_rtcp = _tapped_receive(tap, "rtcp", self.unprotect_rtcp)
 
     def _sender(self, process: Process, handle: object, name: str) -> Send:
-        errors, length, outbox = self.errors, ffi.new("int *"), self._outbox
+        errors, outbox = self.errors, self._outbox
         places, slots, known = outbox.places, outbox.slots, outbox.known
         lengths, names = outbox.lengths, outbox.names
 
@@ -91,21 +117,63 @@ class SrtpSession:
             slot = outbox.waiting
             place = places[slot]
             place.view[:size] = packet
-            length[0] = size
-            status = process(handle, place.pointer, length)
+            lengths[slot] = size
+            status = process(handle, place.pointer, place.length)
             if status:
                 errors[f"{name}: {pylibsrtp.ERRORS[status]}"] += 1
                 return False
-            lengths[slot] = length[0]
             names[slot] = known.get(address) or outbox.name_of(address)
             outbox.waiting = slot = slot + 1
             return True if outbox.held and slot < slots else outbox.flush()
 
         return send
 
+    def poster(self, address: Address, counts: SentCounts) -> Post:
+        """Puts RTP packets together where they leave from, protects and posts them to that address, and counts them.
+
+        Good until `leave_by` or `tap`. It does the same as `send_rtp`, in one step less, since each forwarded packet
+        takes it: no packet is put together elsewhere, and nothing is called that could be done here.
+        """
+        errors, outbox, handle, process, tap = self.errors, self._outbox, self._protect, lib.srtp_protect, self._tap
+        places, slots, known = outbox.places, outbox.slots, outbox.known
+        lengths, names = outbox.lengths, outbox.names
+
+        def post(
+            flags: int, second: int, sequence: int, timestamp: int, ssrc: int, head: bytes, payload: bytes
+        ) -> bool:
+            head_size = len(head)
+            start = HEADER_SIZE + head_size
+            size = start + len(payload)
+            if size > LONGEST_PACKET:
+                errors["protect: packet is too long"] += 1
+                counts.unsendable += 1
+                return False
+            slot = outbox.waiting
+            place = places[slot]
+            _WRITE_HEAD[head_size](place.data, 0, flags, second, sequence, timestamp, ssrc, head)
+            place.view[start:size] = payload
+            if tap is not None:
+                tap(True, "rtp", place.view[:size].tobytes())
+            lengths[slot] = size
+            status = process(handle, place.pointer, place.length)
+            if status:
+                errors[f"protect: {pylibsrtp.ERRORS[status]}"] += 1
+                counts.unsendable += 1
+                return False
+            names[slot] = known.get(address) or outbox.name_of(address)
+            outbox.waiting = slot = slot + 1
+            if (outbox.held and slot < slots) or outbox.flush():
+                counts.rtp_sent += 1
+                counts.rtp_bytes_sent += size
+                return True
+            counts.unsendable += 1
+            return False
+
+        return post
+
     def _unprotector(self, process: Process, handle: object, name: str) -> Receive:
         buffer = self._buffer
-        errors, view, pointer, length = self.errors, buffer.view, buffer.pointer, ffi.new("int *")
+        errors, view, pointer, length = self.errors, buffer.view, buffer.pointer, buffer.length
 
         def unprotect(size: int) -> bytes | None:
             length[0] = size
