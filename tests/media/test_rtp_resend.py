@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.media.rtp.header import RtpPacket
+from emulator.media.rtp.inbound import MediaPacket
 from emulator.media.rtp.nack import SentPackets
+from emulator.media.rtp.outbound import OutboundTrack
 from emulator.media.rtp.rtcp import Nack
 
-from .rtp_kit import House, Subscriber, rtcp, steps, unhurried
+from .rtp_kit import House, Subscriber, WholePackets, rtcp, steps, unhurried
 from .simulcast_kit import SimulcastHouse, Watcher
 
 EVENTS = ("frame", "keyframe", "late", "lost", "audio", "loud", "pause", "resume", "mute", "unmute", "restart", "long")
@@ -56,12 +60,11 @@ def test_all_that_was_sent_can_be_had_again_to_the_byte(events: list[str]) -> No
     for who in (bob, carol):
         subscription = who.subscription
         for kind, ssrc in (("video", subscription.video_ssrc), ("audio", subscription.audio_ssrc)):
-            # Each takes the place of the one that was sent 512 numbers before.
-            kept = {packet.sequence % SentPackets.CAPACITY: data for packet, data in parsed(who) if packet.ssrc == ssrc}
-            numbers = {RtpPacket.parse(data).sequence: data for data in kept.values()}
-            first, last = min(numbers, default=0), max(numbers, default=0)
+            sent = {packet.sequence: data for packet, data in parsed(who) if packet.ssrc == ssrc}
+            first, last = min(sent, default=0), max(sent, default=0)
             for sequence in range(first - 100, last + 100):
-                expected = [numbers[sequence & 0xFFFF]] if sequence & 0xFFFF in numbers else []
+                kept = sequence > last - SentPackets.CAPACITY and sequence in sent
+                expected = [sent[sequence]] if kept else []
                 assert asked_for_again(who, sequence, ssrc=ssrc) == expected, (kind, sequence)
 
 
@@ -104,3 +107,35 @@ def test_packets_of_the_layer_before_can_be_had_again() -> None:
     for packet in asked:
         watcher.subscription.receive_rtcp(rtcp(Nack(1, packet.ssrc, (packet.sequence,))))
         assert watcher.packets[-1] == packet
+
+
+def test_numbers_of_another_layer_are_never_mistaken_for_those_that_were_sent() -> None:
+    """Two layers count from anywhere: a packet of one can be where one of the other with that number would be."""
+    sent: list[bytes] = []
+    track = OutboundTrack(
+        outlet=WholePackets(sent.append),
+        payload_type=96,
+        clock_rate=90000,
+        ssrc=1,
+        random=Random(1),
+        needs_keyframe=False,
+    )
+
+    def forward(numbers: range, name: bytes) -> list[int]:
+        before = len(sent)
+        for number in numbers:
+            track.forward(MediaPacket(number, number * 3000, 0, name))
+        return [RtpPacket.parse(data).sequence for data in sent[before:]]
+
+    first = forward(range(70_000, 70_600), b"first")
+    track.interrupt()
+    # As if it went on with the numbers of the one before, less 512: each is where a packet of the other could be.
+    second = forward(range(70_600 - 512, 70_140), b"second")
+    third = forward(range(70_150, 70_170), b"second")
+    assert third[0] - second[-1] == 11, "ten never came"
+    known = {RtpPacket.parse(data).sequence: data for data in sent}
+    for number in range(first[0], third[-1] + 1):
+        before = len(sent)
+        answered = track.resend(number)
+        assert answered == (number in known and number > third[-1] - SentPackets.CAPACITY), number
+        assert sent[before:] == ([known[number]] if answered else []), number

@@ -60,7 +60,7 @@ def read_header(data: bytes) -> HeaderView:
     size = len(data)
     if size < HEADER_SIZE:
         raise RtpError(f"an RTP packet has at least 12 bytes, got {size}")
-    if data[0] == _ONLY_AN_EXTENSION and size >= _WITH_EXTENSION.size:  # as of a browser, but for padding
+    if data[0] == _ONLY_AN_EXTENSION and size >= _WITH_EXTENSION.size:  # what browsers send, unless padded
         _, second, sequence, timestamp, ssrc, profile, words = _WITH_EXTENSION.unpack_from(data)
         start = _WITH_EXTENSION.size + 4 * words
         if start <= size:

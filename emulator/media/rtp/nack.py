@@ -96,10 +96,10 @@ KEPT_MASK = 511
 
 
 class SentPackets:
-    """A ring of the last packets sent, to answer NACKs with the very same bytes.
+    """A ring of the last packets that a sender of its own media has sent, to answer NACKs with the very same bytes.
 
-    Kept in two pieces: the tail, most of the packet, is shared by all subscriptions of a feed. The head begins with the
-    RTP header, and so tells the number.
+    Kept in two pieces: the tail is the payload, which whoever made it may keep, too. The head begins with the RTP
+    header, and so tells the number.
     """
 
     CAPACITY = KEPT_MASK + 1

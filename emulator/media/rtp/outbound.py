@@ -136,6 +136,8 @@ class OutboundTrack:
     def tell_levels(self, blocks: tuple[bytes, ...]) -> None:
         """Packets with an audio level get that extension block, by its byte, instead of the one without.
 
+        Before the first packet: what is asked for again is made with the same blocks.
+
         Raises ValueError if packets have no extension block at all.
         """
         if not self._extension:
@@ -179,6 +181,8 @@ class OutboundTrack:
         self.packets += 1
         self.bytes += packet.size
         if sequence > self._highest:
+            if sequence > self._highest + 1:
+                self._leave_out(sequence)
             self._highest = sequence
             if timestamp != self._highest_timestamp:
                 self.frames += 1
@@ -253,6 +257,11 @@ class OutboundTrack:
             return self._extension
         return self._level_blocks[packet.level]
 
+    def _leave_out(self, sequence: int) -> None:
+        """The numbers up to this one have not come: what was sent 512 numbers before must not be taken for them."""
+        for number in range(max(self._highest, sequence - KEPT_MASK - 1) + 1, sequence):
+            self._sent[number & KEPT_MASK] = None
+
     def resend(self, sequence: int) -> bool:
         """Answer one entry of a NACK with what was sent before. False if it is not kept (any more)."""
         data = self._as_sent(extend_sequence(sequence, self._highest))
@@ -264,7 +273,13 @@ class OutboundTrack:
         return True
 
     def _as_sent(self, sequence: int) -> bytes | None:
-        """The very bytes of a packet, from what it was made of: that is less memory than to keep it."""
+        """The very bytes of a packet, from what it was made of: that is less memory than to keep it.
+
+        Of the last 512 numbers the ring holds just these: each has taken its place, or left it empty. Older ones could
+        be mistaken, since two layers of a simulcast have numbers that have nothing to do with each other.
+        """
+        if sequence < self._highest - KEPT_MASK:
+            return None
         packet = self._sent[sequence & KEPT_MASK]
         flow = next((flow for flow in reversed(self._flows) if flow.began <= sequence), None)
         if packet is None or flow is None or packet.sequence + flow.sequence_offset != sequence:

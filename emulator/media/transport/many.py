@@ -1,6 +1,7 @@
 """Many datagrams in one system call, as Linux has it (recvmmsg(2), sendmmsg(2)): the memory that such a call works on.
 
-Bound with ctypes where the C library has them and a pointer has eight bytes, so that structures are laid out as here.
+Bound with ctypes where the C library has them and a pointer has eight bytes, the lowest first, so that structures are
+laid out as here.
 """
 
 from __future__ import annotations

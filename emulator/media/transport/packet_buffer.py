@@ -21,7 +21,7 @@ class PacketBuffer:
         self.view = memoryview(self.data)
         self.pointer = ffi.from_buffer(self.data)
         self.length = ffi.new("int *")
-        """Of what lies there; libsrtp changes it. Another one may be put in its place."""
+        """Of what lies there; libsrtp changes it. An outbox has it elsewhere."""
 
     def fill(self, packet: bytes) -> int:
         """Puts a packet there that comes by another way. Its size; what is too long is cut off."""

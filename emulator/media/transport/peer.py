@@ -64,7 +64,7 @@ class PeerStats:
     rtp_bytes_sent: int = 0
     rtcp_sent: int = 0
     early_media_dropped: int = 0  # SRTP that came before the keys were known
-    unsendable: int = 0  # send_* while not connected, or refused by the socket
+    unsendable: int = 0  # sent or posted while not connected, or refused by the socket
     early_dtls_dropped: int = 0
 
 

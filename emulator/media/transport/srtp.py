@@ -52,7 +52,7 @@ class _Heads(dict[int, Callable[..., None]]):
         return write
 
 
-HEADER_SIZE = 12
+_HEADER = Struct("!BBHII")  # RFC 3550 section 5.1
 _WRITE_HEAD = _Heads()
 
 
@@ -131,8 +131,8 @@ class SrtpSession:
     def poster(self, address: Address, counts: SentCounts) -> Post:
         """Puts RTP packets together where they leave from, protects and posts them to that address, and counts them.
 
-        Good until `leave_by` or `tap`. It does the same as `send_rtp`, in one step less, since each forwarded packet
-        takes it: no packet is put together elsewhere, and nothing is called that could be done here.
+        Good until `leave_by` or `tap`. It does what `Peer.send_rtp` does, in one step: each forwarded packet takes it,
+        so no packet is put together elsewhere, and nothing is called that could be done here.
         """
         errors, outbox, handle, process, tap = self.errors, self._outbox, self._protect, lib.srtp_protect, self._tap
         places, slots, known = outbox.places, outbox.slots, outbox.known
@@ -142,18 +142,18 @@ class SrtpSession:
             flags: int, second: int, sequence: int, timestamp: int, ssrc: int, head: bytes, payload: bytes
         ) -> bool:
             head_size = len(head)
-            start = HEADER_SIZE + head_size
+            start = _HEADER.size + head_size
             size = start + len(payload)
             if size > LONGEST_PACKET:
                 errors["protect: packet is too long"] += 1
                 counts.unsendable += 1
                 return False
+            if tap is not None:  # before the place is taken, in case it sends, too
+                tap(True, "rtp", _HEADER.pack(flags, second, sequence, timestamp, ssrc) + head + payload)
             slot = outbox.waiting
             place = places[slot]
             _WRITE_HEAD[head_size](place.data, 0, flags, second, sequence, timestamp, ssrc, head)
             place.view[start:size] = payload
-            if tap is not None:
-                tap(True, "rtp", place.view[:size].tobytes())
             lengths[slot] = size
             status = process(handle, place.pointer, place.length)
             if status:
